@@ -1,0 +1,38 @@
+/** A typed event source: events tell, they never ask. */
+export interface EventSource<Events> {
+  /** Calls `listener` for each event of this name until the subscription is disposed. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): Disposable
+}
+
+/** The owner's side of an {@link EventSource}. */
+export interface Emitter<Events> extends EventSource<Events> {
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void
+}
+
+/**
+ * A small synchronous emitter. Listeners may come and go during an emit; one that throws does not keep
+ * the others from hearing, its error is rethrown in a microtask, where it is as visible as any uncaught one.
+ */
+export function emitter<Events>(): Emitter<Events> {
+  const listeners = new Map<keyof Events, Set<(event: never) => void>>()
+  return {
+    on(name, listener) {
+      let set = listeners.get(name)
+      if (set === undefined) listeners.set(name, (set = new Set()))
+      const entry = (event: Events[typeof name]): void => listener(event)
+      set.add(entry)
+      return { [Symbol.dispose]: () => void set.delete(entry) }
+    },
+    emit(name, event) {
+      for (const listener of [...(listeners.get(name) ?? [])]) {
+        try {
+          ;(listener as (event: Events[typeof name]) => void)(event)
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import { tryParseAddress } from './ip/address.ts'
+
+const textEncoder = new TextEncoder()
+
+/** MurmurHash3 (x86, 32 bit) of bytes: an unsigned number that is the same on every node. */
+export function hash32(bytes: Uint8Array, seed = 0): number {
+  let hash = seed | 0
+  const blocks = bytes.length & ~3
+  for (let i = 0; i < blocks; i += 4) {
+    hash = block(
+      hash,
+      bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24),
+    )
+  }
+  let tail = 0
+  for (let i = bytes.length - 1; i >= blocks; i--) tail = (tail << 8) | bytes[i]!
+  if (bytes.length > blocks) hash ^= scramble(tail)
+  return finish(hash ^ bytes.length)
+}
+
+/** {@link hash32} of a text's UTF-8 bytes. */
+export function hashText(text: string, seed = 0): number {
+  return hash32(textEncoder.encode(text), seed)
+}
+
+/** {@link hash32} of an address given as text, so that all spellings of one address agree; with `port`, of both. */
+export function addressHash(address: string, port?: number): number {
+  const bytes = tryParseAddress(address)?.bytes ?? textEncoder.encode(address)
+  const hash = hash32(bytes)
+  return port === undefined ? hash : finish(block(hash, port) ^ (bytes.length + 4))
+}
+
+function scramble(k: number): number {
+  const mixed = Math.imul(k, 0xcc9e2d51)
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
+}
+
+function block(hash: number, k: number): number {
+  const mixed = hash ^ scramble(k)
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0
+}
+
+function finish(hash: number): number {
+  let h = hash
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}

@@ -1,0 +1,97 @@
+/**
+ * Contracts and the pure domain of Steelyard: pools, pickers, persistence, address pools, lifecycle.
+ *
+ * @packageDocumentation
+ */
+export {
+  type AdminState,
+  type Backend,
+  type BackendInit,
+  type BackendOptions,
+  backend,
+} from './backend.ts'
+export { type Clock, systemClock } from './clock.ts'
+export type { Discovery, DiscoveryListener } from './discovery.ts'
+export { type Duration, formatDuration, parseDuration } from './duration.ts'
+export { type Emitter, type EventSource, emitter } from './emitter.ts'
+export {
+  type ErrorSource,
+  invalidOption,
+  isSteelyardError,
+  SteelyardError,
+  type SteelyardErrorInit,
+} from './errors.ts'
+export { addressHash, hash32, hashText } from './hash.ts'
+export type { HealthCheck, HealthSubject } from './health-check.ts'
+export { type LoadTable, loadTable, type MutableLoadTable } from './load.ts'
+export { type LogFields, type Logger, silentLog } from './log.ts'
+export {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labels,
+  type Metrics,
+  noMetrics,
+  type Report,
+} from './metrics.ts'
+export type { OutlierDetection, OutlierObserver, OutlierSubject } from './outlier.ts'
+export type { PersistenceEntry, PersistenceTable } from './persistence.ts'
+export { type Picker, type PickKey, picker, type Selector, type SelectorOptions } from './picker.ts'
+export { roundRobin } from './pickers/round-robin.ts'
+export {
+  type BackendEdit,
+  type MemberStatus,
+  type MembershipChange,
+  type Pool,
+  type PoolEvents,
+  type PoolOptions,
+  pool,
+} from './pool.ts'
+export type { MemberCondition } from './pool-member.ts'
+export { type Quorum, type QuorumRule, quorumRule } from './quorum.ts'
+export { type Roster, type RosterInit, roster } from './roster.ts'
+export {
+  type Lifecycle,
+  type LifecycleSteps,
+  lifecycle,
+  type Service,
+  type StartOptions,
+  type StopOptions,
+  startAll,
+  stopAll,
+} from './service.ts'
+export { parseSize, type Size } from './size.ts'
+export { type TimerWheel, type TimerWheelOptions, timerWheel, WheelTimer } from './timer-wheel.ts'
+export type {
+  AcceptHandler,
+  BindTarget,
+  ByteBudget,
+  ConnectTarget,
+  DatagramHandler,
+  DatagramSocket,
+  ListenTarget,
+  Relay,
+  RelayEnd,
+  RelayOptions,
+  SocketAddress,
+  Stream,
+  StreamHandler,
+  StreamListener,
+  Transport,
+  TransportError,
+  TransportErrorCode,
+} from './transport.ts'
+export { Tried, untried } from './tried.ts'
+export type { HealthState, Verdict } from './verdict.ts'
+export { type Waiter, type WaitQueue, waitQueue } from './wait-queue.ts'
+export {
+  all,
+  any,
+  type Cell,
+  cell,
+  constant,
+  derive,
+  map,
+  not,
+  type Watchable,
+} from './watchable.ts'

@@ -1,0 +1,61 @@
+import { invalidOption } from '../errors.ts'
+import { parseAddress } from './address.ts'
+
+/** Where something listens or connects to: an IP address or host name with a port, or a unix socket. */
+export interface Endpoint {
+  /** IP address in its shortest form, or host name; empty for a unix socket. */
+  readonly host: string
+  /** 0 to 65535; 0 lets the system choose when listening, and stands for none with a unix socket. */
+  readonly port: number
+  /** Unix socket path; absent otherwise. */
+  readonly path?: string
+  /** The normalised text: `host:port`, `[v6]:port`, `unix:/path`. */
+  readonly text: string
+}
+
+const hostName =
+  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i
+
+/**
+ * Reads `host:port`, `[v6]:port`, `:port` (all addresses, both families) or `unix:/path`.
+ *
+ * @throws `invalid-option`
+ */
+export function parseEndpoint(text: string, path = 'address'): Endpoint {
+  if (text.startsWith('unix:')) {
+    const socketPath = text.slice(5)
+    if (socketPath === '' || socketPath.includes('\0'))
+      throw invalidOption(path, `"${text}" names no socket path`)
+    if (socketPath.length > 107)
+      throw invalidOption(path, `"${text}" is longer than the 107 bytes a socket path may have`)
+    return Object.freeze({ host: '', port: 0, path: socketPath, text })
+  }
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) {
+    throw invalidOption(
+      path,
+      `"${text}" is not an endpoint: write host:port, [v6]:port or unix:/path`,
+    )
+  }
+  const [, bracketed, plain] = match
+  if (bracketed !== undefined) {
+    const address = parseAddress(bracketed, path)
+    if (address.family !== 6)
+      throw invalidOption(path, `"${text}": brackets are for IPv6 addresses`)
+    return ipEndpoint(address.text, 6, port)
+  }
+  if (plain === '') return ipEndpoint('::', 6, port)
+  if (/^[\d.]+$/.test(plain!)) return ipEndpoint(parseAddress(plain!, path).text, 4, port)
+  if (!hostName.test(plain!))
+    throw invalidOption(path, `"${plain}" is neither an IP address nor a host name`)
+  return Object.freeze({
+    host: plain!.toLowerCase(),
+    port,
+    text: `${plain!.toLowerCase()}:${port}`,
+  })
+}
+
+function ipEndpoint(host: string, family: 4 | 6, port: number): Endpoint {
+  return Object.freeze({ host, port, text: family === 6 ? `[${host}]:${port}` : `${host}:${port}` })
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'tsup'
+
+type Config = ReturnType<typeof defineConfig>
+
+/** One build for all packages: ESM for Node 22.19 and later; `tsc -b` writes the declarations. */
+export function library(...entry: string[]): Config {
+  return defineConfig({
+    entry,
+    format: 'esm',
+    target: 'node22',
+    platform: 'node',
+    sourcemap: true,
+    dts: false,
+    clean: false,
+    silent: true,
+  })
+}
