@@ -86,6 +86,7 @@ class HashedWheel implements TimerWheel {
   }
 
   disarm(timer: WheelTimer): void {
+    timer.rounds = 0
     if (timer.slot < 0) return
     this.#unlink(timer)
     if (this.size === 0) this.#rest()
@@ -119,17 +120,22 @@ class HashedWheel implements TimerWheel {
   }
 
   #fire(slot: number): void {
-    // Take the due ones out first: a task may arm or disarm any timer, also those of this slot.
-    let due: WheelTimer[] | undefined
-    for (let timer = this.#slots[slot]; timer !== undefined; timer = timer.next) {
-      if (timer.rounds > 0) timer.rounds -= 1
-      else (due ??= []).push(timer)
+    // Take the due ones out first: a task may arm or disarm any timer, also those due with it.
+    const due: WheelTimer[] = []
+    for (let timer = this.#slots[slot]; timer !== undefined; ) {
+      const { next } = timer
+      if (timer.rounds > 0) {
+        timer.rounds -= 1
+      } else {
+        this.#unlink(timer)
+        timer.rounds = firing
+        due.push(timer)
+      }
+      timer = next
     }
-    if (due === undefined) return
-    for (let index = due.length - 1; index >= 0; index--) {
-      const timer = due[index]!
-      if (timer.slot !== slot || timer.rounds > 0) continue
-      this.#unlink(timer)
+    for (const timer of due) {
+      if (timer.rounds !== firing) continue
+      timer.rounds = 0
       timer.task()
     }
   }
@@ -150,5 +156,8 @@ class HashedWheel implements TimerWheel {
     this.#pending = undefined
   }
 }
+
+/** {@link WheelTimer.rounds} of a timer that is due in this very tick. */
+const firing = -1
 
 const none: Disposable = { [Symbol.dispose]() {} }

@@ -1,0 +1,61 @@
+import { manualClock } from '@steelyard/testing'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { timerWheel, WheelTimer } from '../src/index.ts'
+
+describe('timer wheel', () => {
+  it('fires each timer once, never early and at most one tick late, whatever the order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 30_000 }), { maxLength: 60 }), (delays) => {
+        const clock = manualClock()
+        const wheel = timerWheel({ clock, tickMs: 10, slots: 64 })
+        const fired: [number, number][] = []
+        for (const delay of delays) {
+          wheel.arm(new WheelTimer(() => fired.push([delay, clock.now()])), delay)
+        }
+        clock.advance(40_000)
+        expect(fired.length).toBe(delays.length)
+        for (const [delay, at] of fired) {
+          expect(at).toBeGreaterThanOrEqual(delay)
+          expect(at).toBeLessThanOrEqual(Math.max(delay, 1) + 10)
+        }
+        expect(clock.pending).toBe(0)
+      }),
+    )
+  })
+
+  it('lets a task disarm a timer that is due in the same tick, and arm itself a whole turn ahead', () => {
+    const clock = manualClock()
+    const wheel = timerWheel({ clock, tickMs: 10, slots: 8 })
+    const fired: string[] = []
+    let turns = 0
+    const again: WheelTimer = new WheelTimer(() => {
+      fired.push('again')
+      if (turns++ < 1) wheel.arm(again, 80)
+      wheel.disarm(a)
+      wheel.disarm(b)
+    })
+    const a = new WheelTimer(() => fired.push('a'))
+    const b = new WheelTimer(() => fired.push('b'))
+    wheel.arm(a, 10)
+    wheel.arm(again, 10)
+    wheel.arm(b, 10)
+    clock.advance(10)
+    expect(fired.filter((name) => name === 'again')).toHaveLength(1)
+    expect(fired.length).toBe(2)
+    clock.advance(79)
+    expect(fired.filter((name) => name === 'again')).toHaveLength(1)
+    clock.advance(1)
+    expect(fired.filter((name) => name === 'again')).toHaveLength(2)
+  })
+
+  it('rests without timers, and catches up after a stall', () => {
+    const clock = manualClock()
+    const wheel = timerWheel({ clock })
+    const timer = new WheelTimer(() => {})
+    wheel.arm(timer, 500)
+    expect(clock.pending).toBe(1)
+    wheel.disarm(timer)
+    expect([clock.pending, wheel.size]).toEqual([0, 0])
+  })
+})
