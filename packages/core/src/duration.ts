@@ -27,23 +27,26 @@ export function parseDuration(value: Duration, path = 'duration'): number {
       `${value} is not a duration: milliseconds must be finite and not negative`,
     )
   }
-  const text = value.trim()
-  if (!whole.test(text)) {
-    throw invalidOption(
-      path,
-      `"${value}" is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
-    )
-  }
-  let total = 0
+  const text = typeof value === 'string' ? value.trim() : ''
+  let total = whole.test(text) ? 0 : Number.NaN
   for (const [, amount, unit] of text.matchAll(part))
     total += Number(amount) * unitMs[unit as string]!
-  return total
+  if (!Number.isFinite(total)) {
+    throw invalidOption(
+      path,
+      `"${String(value)}" is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
+    )
+  }
+  // 1.005s is 1005 and not 1004.9999999999999: nobody means less than a nanosecond.
+  return Number.isInteger(total) || total > 1e9 ? total : Math.round(total * 1e6) / 1e6
 }
 
-/** The shortest exact text of a number of milliseconds: `90000` → `1m30s`. */
+/** The shortest text of a number of milliseconds, exact to the microsecond: `90000` → `1m30s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms * 1000) / 1000}ms`
-  let rest = Math.round(ms)
+  const micros = Math.round((ms - Math.floor(ms)) * 1000)
+  let rest = Math.floor(ms) + (micros === 1000 ? 1 : 0)
+  const fraction = micros % 1000
+  if (rest < 1000) return `${(rest * 1000 + fraction) / 1000}ms`
   let text = ''
   for (const [unit, size] of [
     ['d', 86_400_000],
@@ -53,8 +56,9 @@ export function formatDuration(ms: number): string {
     ['ms', 1],
   ] as const) {
     const amount = Math.floor(rest / size)
-    if (amount > 0) text += `${amount}${unit}`
     rest -= amount * size
+    const shown = unit === 'ms' && fraction > 0 ? (amount * 1000 + fraction) / 1000 : amount
+    if (shown > 0) text += `${shown}${unit}`
   }
   return text
 }

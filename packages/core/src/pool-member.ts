@@ -31,6 +31,11 @@ export function takesTraffic(member: Member): boolean {
   return condition === 'up' || condition === 'unknown'
 }
 
+/** Has the operator taken it out of service, so that it only ends what it has? */
+export function isWithdrawn({ state, weight }: Backend): boolean {
+  return state !== 'enabled' || weight === 0
+}
+
 /** The weight in force. */
 export function weightOf(member: Member, now: number, slowStartMs: number): number {
   return member.backend.weight * warmth(member, now, slowStartMs)

@@ -1,5 +1,5 @@
 import { type Duration, parseDuration } from './duration.ts'
-import { SteelyardError } from './errors.ts'
+import { isSteelyardError, SteelyardError } from './errors.ts'
 
 /** How to start. */
 export interface StartOptions {
@@ -60,15 +60,13 @@ export function lifecycle(name: string, defaultDrainMs: number, steps: Lifecycle
       if (state === 'starting') state = 'running'
     } catch (error) {
       state = 'stopped'
-      failure ??= error instanceof SteelyardError ? error : undefined
+      failure ??= isSteelyardError(error) ? error : undefined
       resolveClosed(failure)
       throw error
     }
   }
 
-  async function close(options: StopOptions): Promise<void> {
-    const drainMs =
-      options.drain === undefined ? defaultDrainMs : parseDuration(options.drain, 'drain')
+  async function close(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
     const wasOpen = started !== undefined
     if (state !== 'stopped') state = 'stopping'
     try {
@@ -76,7 +74,7 @@ export function lifecycle(name: string, defaultDrainMs: number, steps: Lifecycle
         () => true,
         () => false,
       )
-      if (wasOpen && opened === true) await steps.close(drainMs, options.signal)
+      if (wasOpen && opened === true) await steps.close(drainMs, signal)
     } finally {
       state = 'stopped'
       resolveClosed(failure)
@@ -99,16 +97,31 @@ export function lifecycle(name: string, defaultDrainMs: number, steps: Lifecycle
       }
       if (started !== undefined) return started
       state = 'starting'
-      started = open(options.signal)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      // Set before the steps run: a `fail` or `stop` from within them has to wait for their end.
+      started = promise
+      open(options.signal).then(resolve, reject)
       return started
     },
-    stop(options = {}) {
-      stopped ??= close(options)
+    stop({ drain, signal } = {}) {
+      if (stopped !== undefined) return stopped
+      let drainMs: number
+      try {
+        drainMs = drain === undefined ? defaultDrainMs : parseDuration(drain, 'drain')
+      } catch (error) {
+        // A wrong option must not count as the one stop there is.
+        return Promise.reject(error)
+      }
+      stopped = close(drainMs, signal)
       return stopped
     },
     fail(error) {
+      if (state === 'stopped') return
       failure ??= error
-      stopped ??= close({ drain: 0 })
+      if (stopped !== undefined) return
+      stopped = close(0, undefined)
+      // Nobody awaits this stop; whoever calls `stop` hears of its failure, and `closed` tells of the first one.
+      stopped.catch(() => {})
     },
   }
 }
@@ -125,7 +138,8 @@ export async function startAll(
       running.push(service)
     }
   } catch (error) {
-    await stopAll(running, { drain: 0 })
+    // What fails here stays in the `stop` promise of that service; the caller needs to know why the start failed.
+    await stopAll(running, { drain: 0 }).catch(() => {})
     throw error
   }
 }

@@ -24,13 +24,14 @@ export function parseSize(value: Size, path = 'size'): number {
   if (typeof value === 'number') {
     bytes = value
   } else {
-    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(value.trim())
+    // A caller without types may hand in anything.
+    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(String(value).trim())
     const unit = unitBytes[match?.[2] ?? 'B']
     bytes = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
   }
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   throw invalidOption(
     path,
-    `"${value}" is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
+    `"${String(value)}" is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
   )
 }

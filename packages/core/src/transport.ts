@@ -40,8 +40,8 @@ export interface StreamHandler {
   /** The connect succeeded. Not called for accepted streams, which are open from the start. */
   opened?(stream: Stream): void
   /**
-   * Bytes came. The range is lent: it is valid only during this call. Pass it to {@link Stream.write}
-   * or copy it.
+   * Bytes came. The range is lent: it is valid only during this call. Pass it to {@link Stream.write},
+   * or copy it by `new Uint8Array(bytes)`: it may be a Node Buffer, whose `slice` copies nothing.
    */
   data(stream: Stream, bytes: Uint8Array): void
   /** The peer sent FIN: no more data will come. The other direction stays open. */
@@ -61,6 +61,8 @@ export interface Stream {
   /** For the owner's use: the session that this stream belongs to. */
   context: unknown
   readonly state: 'connecting' | 'open' | 'closed'
+  /** The peer's FIN has come: nothing more will be read. */
+  readonly ended: boolean
   readonly bytesRead: number
   readonly bytesWritten: number
   /** Bytes accepted by {@link Stream.write} that the kernel has not taken yet. */
@@ -177,13 +179,13 @@ export interface Transport {
   /** Begins to connect; the handler hears `opened`, or `closed` with the failure. Never throws for what the network does. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream
   /**
-   * Joins two open streams until both are closed, replacing their handlers. Bytes the owner wrote before
-   * go first. FIN on one side becomes FIN on the other; RST becomes RST; a slow reader slows the writer.
+   * Joins two open streams until both are closed, replacing their handlers, and resumes them. Bytes the
+   * owner wrote before go first, and a FIN that came before the relay is carried over as well. FIN on one side becomes FIN on the other; RST becomes RST; a slow reader slows the writer.
    */
   relay(a: Stream, b: Stream, options: RelayOptions): Relay
   /**
    * Gives the connection up to Node: the stream is over for its owner, without a `closed`, and whoever
-   * holds the socket closes it. Bytes that came and were not delivered are in the socket. TLS and
+   * holds the socket closes it. It is paused; bytes that came and were not delivered are in it. TLS and
    * whatever else needs a Node socket go this way.
    */
   release(stream: Stream): Socket

@@ -1,22 +1,26 @@
 /** The slots that one connection or request has tried already; reused, so that a pick allocates nothing. */
 export class Tried {
   readonly #slots: number[] = []
+  #size = 0
 
   /** How many were tried. */
   get size(): number {
-    return this.#slots.length
+    return this.#size
   }
 
   add(slot: number): void {
-    this.#slots.push(slot)
+    this.#slots[this.#size] = slot
+    this.#size += 1
   }
 
   has(slot: number): boolean {
-    return this.#slots.includes(slot)
+    for (let i = 0; i < this.#size; i++) if (this.#slots[i] === slot) return true
+    return false
   }
 
+  /** Keeps the room: an array whose length is set to 0 gives it back and takes it anew. */
   clear(): void {
-    this.#slots.length = 0
+    this.#size = 0
   }
 }
 

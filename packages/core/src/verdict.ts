@@ -10,4 +10,6 @@ export interface Verdict {
   readonly reason: string
   /** Facts behind the reason: latency, status code, certificate expiry. */
   readonly evidence?: Readonly<Record<string, string | number | boolean>>
+  /** How the last check went; it may contradict the state while rise or fall is counted. Absent when none was made. */
+  readonly lastCheck?: 'passed' | 'failed' | 'inconclusive'
 }

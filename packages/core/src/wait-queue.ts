@@ -1,7 +1,10 @@
-/** Somebody who waits for room; the queue calls it once, or it leaves by {@link WaitQueue.leave}. */
+/** Somebody who waits for room in a {@link WaitQueue}. */
 export interface Waiter {
-  /** There may be room now: pick again, and queue again if there is none. */
-  proceed(): void
+  /**
+   * There may be room now. Whoever takes it, or gives up, leaves the queue and answers true; false keeps
+   * the place in the queue.
+   */
+  proceed(): boolean
 }
 
 /** A bounded first-in-first-out queue of those who wait for a pool to have room. */
@@ -12,9 +15,12 @@ export interface WaitQueue {
   join(waiter: Waiter): boolean
   /** False when it is no longer in the queue. */
   leave(waiter: Waiter): boolean
-  /** Lets the longest waiting `count` proceed. */
+  /** Offers room for `count`, longest waiting first; who cannot use it is passed over, a few at most. */
   release(count: number): void
 }
+
+/** Waiters that may decline before an offer ends: mostly all decline for the same reason. */
+const declinesAllowed = 8
 
 /** Makes a {@link WaitQueue}; a limit of 0 means that nobody may wait. */
 export function waitQueue(limit: number): WaitQueue {
@@ -31,14 +37,16 @@ export function waitQueue(limit: number): WaitQueue {
     },
     leave: (waiter) => waiters.delete(waiter),
     release(count) {
-      // Those who queue again while they proceed are not asked twice.
-      const chosen: Waiter[] = []
+      let served = 0
+      let declined = 0
       for (const waiter of waiters) {
-        if (chosen.length >= count) break
-        chosen.push(waiter)
-      }
-      for (const waiter of chosen) {
-        if (waiters.delete(waiter)) waiter.proceed()
+        if (served >= count || declined >= declinesAllowed) return
+        if (waiter.proceed()) {
+          waiters.delete(waiter)
+          served += 1
+        } else {
+          declined += 1
+        }
       }
     },
   }

@@ -6,14 +6,19 @@ export class ByteReader {
   readonly #view: DataView
   readonly #base: number
   readonly #end: number
+  readonly #source: 'client' | 'backend' | 'peer'
   #offset = 0
 
-  /** @param base - offset of these bytes in the whole message, for error messages. */
-  constructor(bytes: Uint8Array, base = 0) {
+  /**
+   * @param base - offset of these bytes in the whole message, for error messages.
+   * @param source - who sent the bytes: whose fault an error is.
+   */
+  constructor(bytes: Uint8Array, base = 0, source: 'client' | 'backend' | 'peer' = 'peer') {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#base = base
     this.#end = bytes.byteLength
+    this.#source = source
   }
 
   /** Bytes read so far. */
@@ -56,7 +61,7 @@ export class ByteReader {
   /** A reader over the next `length` bytes, whose errors still name offsets in the whole message. */
   nested(length: number, field: string): ByteReader {
     const base = this.#base + this.#offset
-    return new ByteReader(this.bytes(length, field), base)
+    return new ByteReader(this.bytes(length, field), base, this.#source)
   }
 
   /** Everything that is left. */
@@ -66,11 +71,12 @@ export class ByteReader {
 
   /** The error for the place just before the next byte. */
   error(problem: string, field: string): DecodeError {
-    return new DecodeError(problem, this.#base + this.#offset, field)
+    return new DecodeError(problem, this.#base + this.#offset, field, this.#source)
   }
 
   #take(length: number, field: string): number {
-    if (length > this.#end - this.#offset) {
+    // A length that a decoder computed may be negative, or not a number: it must not move backwards.
+    if (!(length >= 0 && length <= this.#end - this.#offset) || !Number.isInteger(length)) {
       throw this.error(`needs ${length} bytes, ${this.remaining} are left`, field)
     }
     const at = this.#offset

@@ -1,4 +1,7 @@
-/** Writes big-endian fields into a buffer that grows by doubling. */
+/**
+ * Writes big-endian fields into a buffer that grows by doubling. A value that does not fit its field is a
+ * `RangeError`: cut to size it would be another message.
+ */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
@@ -15,16 +18,21 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value)
+    fit(value, 0xff)
+    const at = this.#grow(1)
+    this.#view.setUint8(at, value)
     return this
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value)
+    fit(value, 0xffff)
+    const at = this.#grow(2)
+    this.#view.setUint16(at, value)
     return this
   }
 
   u24(value: number): this {
+    fit(value, 0xffffff)
     const at = this.#grow(3)
     this.#view.setUint8(at, value >>> 16)
     this.#view.setUint16(at + 1, value & 0xffff)
@@ -32,31 +40,36 @@ export class ByteWriter {
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value)
+    fit(value, 0xffffffff)
+    const at = this.#grow(4)
+    this.#view.setUint32(at, value)
     return this
   }
 
   u64(value: bigint): this {
-    this.#view.setBigUint64(this.#grow(8), value)
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw misfit(value, 0xffff_ffff_ffff_ffffn)
+    const at = this.#grow(8)
+    this.#view.setBigUint64(at, value)
     return this
   }
 
   bytes(value: Uint8Array): this {
-    this.#bytes.set(value, this.#grow(value.byteLength))
+    const at = this.#grow(value.byteLength)
+    this.#bytes.set(value, at)
     return this
   }
 
   /** Overwrites a u16 written before, for lengths that are known only afterwards. */
   patchU16(offset: number, value: number): this {
-    if (offset + 2 > this.#length) throw new RangeError(`nothing was written at byte ${offset} yet`)
-    this.#view.setUint16(offset, value)
+    this.#written(offset, 2)
+    this.#view.setUint16(offset, fit(value, 0xffff))
     return this
   }
 
   /** Overwrites a u32 written before. */
   patchU32(offset: number, value: number): this {
-    if (offset + 4 > this.#length) throw new RangeError(`nothing was written at byte ${offset} yet`)
-    this.#view.setUint32(offset, value)
+    this.#written(offset, 4)
+    this.#view.setUint32(offset, fit(value, 0xffffffff))
     return this
   }
 
@@ -65,6 +78,13 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length)
   }
 
+  #written(offset: number, length: number): void {
+    if (!(offset >= 0 && offset + length <= this.#length)) {
+      throw new RangeError(`nothing was written at byte ${offset} yet`)
+    }
+  }
+
+  /** Replaces the buffer and its view: take them only after it has returned. */
   #grow(length: number): number {
     const at = this.#length
     this.#length += length
@@ -76,4 +96,13 @@ export class ByteWriter {
     }
     return at
   }
+}
+
+function fit(value: number, most: number): number {
+  if (value >= 0 && value <= most && Number.isInteger(value)) return value
+  throw misfit(value, most)
+}
+
+function misfit(value: number | bigint, most: number | bigint): RangeError {
+  return new RangeError(`${value} does not fit: the field holds whole numbers from 0 to ${most}`)
 }

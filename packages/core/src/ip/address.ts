@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { invalidOption } from '../errors.ts'
+import { isMapped, scanAddress } from './scan.ts'
 
 /** An IP address, parsed once. */
 export interface Address {
@@ -22,22 +23,28 @@ export function parseAddress(text: string, path = 'address'): Address {
   return address
 }
 
+const scratch = new Uint8Array(16)
+
 /** As {@link parseAddress}, but `undefined` for what is no address. */
 export function tryParseAddress(text: string): Address | undefined {
-  const bare = text.includes('%') ? text.slice(0, text.indexOf('%')) : text
-  if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return of(ipaddr.IPv4.parse(bare))
-  if (!bare.includes(':') || !ipaddr.IPv6.isValid(bare)) return undefined
-  const v6 = ipaddr.IPv6.parse(bare)
-  return of(v6.isIPv4MappedAddress() ? v6.toIPv4Address() : v6)
+  const length = typeof text === 'string' ? scanAddress(text, scratch) : 0
+  return length === 0 ? undefined : of(scratch.slice(0, length))
 }
 
-/** The address that 4 or 16 bytes mean. */
+/**
+ * The address that 4 or 16 bytes mean; an IPv4-mapped one is the IPv4 address here too.
+ *
+ * @throws `RangeError` for another number of bytes.
+ */
 export function addressOf(bytes: Uint8Array): Address {
-  return of(ipaddr.fromByteArray([...bytes]))
+  if (bytes.length !== 4 && bytes.length !== 16) {
+    throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
+  }
+  return of(bytes.length === 16 && isMapped(bytes) ? bytes.slice(12) : bytes.slice())
 }
 
-function of(parsed: ipaddr.IPv4 | ipaddr.IPv6): Address {
-  const family = parsed.kind() === 'ipv4' ? 4 : 6
-  const text = parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString()
-  return Object.freeze({ family, bytes: Uint8Array.from(parsed.toByteArray()), text })
+function of(bytes: Uint8Array): Address {
+  if (bytes.length === 4) return Object.freeze({ family: 4, bytes, text: bytes.join('.') })
+  const text = new ipaddr.IPv6([...bytes]).toRFC5952String()
+  return Object.freeze({ family: 6, bytes, text })
 }

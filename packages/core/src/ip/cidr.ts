@@ -13,16 +13,20 @@ export interface Cidr {
 }
 
 /**
- * Reads `address/prefix`, or a single address as a block of one. Host bits are cleared.
+ * Reads `address/prefix`, or a single address as a block of one. Host bits are cleared; a block of IPv4-mapped
+ * addresses (`::ffff:10.0.0.0/104`) becomes the IPv4 block that it means.
  *
  * @throws `invalid-option`
  */
 export function parseCidr(text: string, path = 'cidr'): Cidr {
-  const [head = '', tail, ...more] = text.split('/')
+  const [head = '', tail, ...more] = typeof text === 'string' ? text.split('/', 3) : []
   const address = tryParseAddress(head)
   const bits = address?.family === 4 ? 32 : 128
-  const prefix = tail === undefined ? bits : /^\d{1,3}$/.test(tail) ? Number(tail) : Number.NaN
-  if (address === undefined || more.length > 0 || !(prefix <= bits)) {
+  const mappedBits = address?.family === 4 && head.includes(':') ? 96 : 0
+  const written =
+    tail !== undefined && /^(?:0|[1-9]\d{0,2})$/.test(tail) ? Number(tail) : Number.NaN
+  const prefix = tail === undefined ? bits : written - mappedBits
+  if (address === undefined || more.length > 0 || !(prefix >= 0 && prefix <= bits)) {
     throw invalidOption(
       path,
       `"${text}" is not a block of addresses: write 192.0.2.0/24, 2001:db8::/32 or one address`,

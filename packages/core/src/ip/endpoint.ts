@@ -3,7 +3,7 @@ import { parseAddress } from './address.ts'
 
 /** Where something listens or connects to: an IP address or host name with a port, or a unix socket. */
 export interface Endpoint {
-  /** IP address in its shortest form, or host name; empty for a unix socket. */
+  /** IP address in its shortest form, with its zone if it has one, or host name; empty for a unix socket. */
   readonly host: string
   /** 0 to 65535; 0 lets the system choose when listening, and stands for none with a unix socket. */
   readonly port: number
@@ -16,18 +16,29 @@ export interface Endpoint {
 const hostName =
   /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i
 
+/** What `sun_path` holds on Linux, less its closing NUL (unix(7)). */
+const longestSocketPath = 107
+
+const textEncoder = new TextEncoder()
+
 /**
- * Reads `host:port`, `[v6]:port`, `:port` (all addresses, both families) or `unix:/path`.
+ * Reads `host:port`, `[v6]:port`, `:port` (all addresses, both families) or `unix:/path`. The zone of a link-local
+ * address (`[fe80::1%eth0]:80`) is kept: without it there is no way to the host.
  *
  * @throws `invalid-option`
  */
 export function parseEndpoint(text: string, path = 'address'): Endpoint {
+  if (typeof text !== 'string') throw invalidOption(path, `${String(text)} is not a text`)
   if (text.startsWith('unix:')) {
     const socketPath = text.slice(5)
     if (socketPath === '' || socketPath.includes('\0'))
       throw invalidOption(path, `"${text}" names no socket path`)
-    if (socketPath.length > 107)
-      throw invalidOption(path, `"${text}" is longer than the 107 bytes a socket path may have`)
+    if (textEncoder.encode(socketPath).length > longestSocketPath) {
+      throw invalidOption(
+        path,
+        `"${text}" is longer than the ${longestSocketPath} bytes a socket path may have`,
+      )
+    }
     return Object.freeze({ host: '', port: 0, path: socketPath, text })
   }
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
@@ -43,7 +54,8 @@ export function parseEndpoint(text: string, path = 'address'): Endpoint {
     const address = parseAddress(bracketed, path)
     if (address.family !== 6)
       throw invalidOption(path, `"${text}": brackets are for IPv6 addresses`)
-    return ipEndpoint(address.text, 6, port)
+    const zone = bracketed.includes('%') ? bracketed.slice(bracketed.indexOf('%')) : ''
+    return ipEndpoint(`${address.text}${zone}`, 6, port)
   }
   if (plain === '') return ipEndpoint('::', 6, port)
   if (/^[\d.]+$/.test(plain!)) return ipEndpoint(parseAddress(plain!, path).text, 4, port)

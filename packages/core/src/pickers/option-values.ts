@@ -1,0 +1,22 @@
+import { invalidOption } from '../errors.ts'
+
+/** An option that counts something, as itself. Throws `invalid-option`. */
+export function wholeNumber(
+  value: number,
+  min: number,
+  max: number,
+  path: string,
+  otherwise = '',
+): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw invalidOption(
+    path,
+    `${String(value)} does not fit: use a whole number from ${min} to ${max}${otherwise}`,
+  )
+}
+
+/** An option that is on or off, as itself. Throws `invalid-option`. */
+export function flag(value: unknown, path: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalidOption(path, `"${String(value)}" is neither true nor false`)
+}
