@@ -3,4 +3,19 @@
  *
  * @packageDocumentation
  */
+export {
+  type CheckedAddress,
+  type CheckedPeer,
+  type CheckerSuiteOptions,
+  type CheckResult,
+  type CheckUnderTest,
+  checkerSuite,
+} from './checker-suite.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
+export { type MemoryDatagrams, type MemoryPeer, memoryDatagrams } from './memory-datagrams.ts'
+export { type PickerRig, pickerRig, type RigMember } from './picker-rig.ts'
+export type { PickerSuiteOptions } from './picker-suite/promises.ts'
+export { pickerSuite } from './picker-suite.ts'
+export { seededRandom } from './seeded-random.ts'
+export type { MakeTransport, TransportHooks } from './transport-suite/lab.ts'
+export { type TransportSuiteOptions, transportSuite } from './transport-suite/suite.ts'

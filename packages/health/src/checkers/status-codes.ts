@@ -1,0 +1,30 @@
+import { invalidOption } from '@steelyard/core'
+
+/** HTTP status codes: one, a list, or text such as `'200'`, `'200-399'`, `'200,204,300-302'`. */
+export type StatusCodes = number | string | readonly (number | string)[]
+
+/**
+ * Makes the test whether a status code is one of these.
+ *
+ * @throws `invalid-option`
+ */
+export function statusCodes(codes: StatusCodes, path: string): (status: number) => boolean {
+  const wanted = new Uint8Array(600)
+  const parts = (Array.isArray(codes) ? codes : [codes]).flatMap((part: number | string) =>
+    String(part).split(','),
+  )
+  if (parts.length === 0) throw invalidOption(path, 'is empty: no answer would be good enough')
+  for (const part of parts) {
+    const match = /^\s*([1-5]\d\d)\s*(?:-\s*([1-5]\d\d)\s*)?$/.exec(part)
+    const first = Number(match?.[1])
+    const last = Number(match?.[2] ?? match?.[1])
+    if (match === null || last < first) {
+      throw invalidOption(
+        path,
+        `"${part}" is no status code: write 200, 200-399, or several with commas, from 100 to 599`,
+      )
+    }
+    wanted.fill(1, first, last + 1)
+  }
+  return (status) => wanted[status] === 1
+}
