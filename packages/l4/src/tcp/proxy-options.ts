@@ -1,0 +1,105 @@
+import { invalidOption, type SocketAddress, type Stream } from '@steelyard/core'
+import { cidrSet, tryParseAddress } from '@steelyard/core/ip'
+import { type ProxyHeader, proxyHeader } from '../proxy-protocol/header.ts'
+import { sslTlv } from '../proxy-protocol/ssl-tlv.ts'
+import { alpnTlv, authorityTlv, type Tlv } from '../proxy-protocol/tlv.ts'
+import { encodeV1 } from '../proxy-protocol/v1.ts'
+import { encodeV2 } from '../proxy-protocol/v2.ts'
+import { sslInfoOf, type TlsFacts } from '../tls/facts.ts'
+
+/** From whom a listener takes PROXY headers. */
+export interface AcceptProxyOptions {
+  /** Blocks whose connections must begin with a header. */
+  readonly from: readonly string[]
+  /**
+   * Everybody else: `reject` ends the connection; `direct` takes it as it is, header bytes included, so
+   * choose it only when no backend would believe them. Default `reject`.
+   */
+  readonly untrusted?: 'reject' | 'direct'
+  /** Default: both. */
+  readonly versions?: readonly (1 | 2)[]
+}
+
+/** Which PROXY header backends get. */
+export interface SendProxyOptions {
+  readonly version: 1 | 2
+  /** Version 2: hands on the TLVs of the header that the client's side sent. Default `false`. */
+  readonly passTlvs?: boolean
+  /** Version 2: server name, application protocol and, after termination, the facts of the client's TLS as TLVs. Default `false`. */
+  readonly tlsFacts?: boolean
+  /** Version 2: a CRC-32C over the header. Default `false`. */
+  readonly crc32c?: boolean
+  /** Version 2: more TLVs for every connection. */
+  readonly tlvs?: readonly Tlv[]
+}
+
+/** What a header says of one connection. */
+export interface ProxiedConnection {
+  readonly source: SocketAddress
+  readonly destination: SocketAddress
+  readonly received: ProxyHeader | undefined
+  /** The client's TLS, when it ends here. */
+  readonly tls: TlsFacts | undefined
+  readonly serverName: string | undefined
+  readonly alpn: string | undefined
+}
+
+/** {@link AcceptProxyOptions}, ready to ask. */
+export interface AcceptProxy {
+  trusts(address: string): boolean
+  readonly untrusted: 'reject' | 'direct'
+  readonly versions: readonly (1 | 2)[]
+}
+
+/** Checks and completes {@link AcceptProxyOptions}. */
+export function acceptProxy(options: AcceptProxyOptions, path = 'acceptProxy'): AcceptProxy {
+  if (options.from.length === 0)
+    throw invalidOption(`${path}.from`, 'needs at least one block to trust')
+  const trusted = cidrSet(options.from, `${path}.from`)
+  return {
+    untrusted: options.untrusted ?? 'reject',
+    versions: options.versions ?? [1, 2],
+    trusts(text) {
+      const address = tryParseAddress(text)
+      return address !== undefined && trusted.has(address)
+    },
+  }
+}
+
+/** Writes a PROXY header to a backend that was just connected. */
+export type SendProxy = (backend: Stream, connection: ProxiedConnection) => void
+
+/**
+ * Makes a {@link SendProxy}.
+ *
+ * @throws `invalid-option` for TLVs in version 1, and for TLVs that no header has room for.
+ */
+export function sendProxy(init: 'v1' | 'v2' | SendProxyOptions, path = 'sendProxy'): SendProxy {
+  const options: SendProxyOptions =
+    typeof init === 'string' ? { version: init === 'v1' ? 1 : 2 } : init
+  const { version, passTlvs = false, tlsFacts = false, crc32c = false, tlvs = [] } = options
+  if (version === 1 && (passTlvs || tlsFacts || crc32c || tlvs.length > 0)) {
+    throw invalidOption(path, 'version 1 has no room for TLVs: use version 2')
+  }
+  if (tlvs.reduce((sum, { value }) => sum + 3 + value.length, 0) > tlvLimit) {
+    throw invalidOption(`${path}.tlvs`, `are longer than ${tlvLimit} bytes together`)
+  }
+  return (backend, { source, destination, received, tls, serverName, alpn }) => {
+    const header = proxyHeader({
+      version,
+      source,
+      destination,
+      tlvs: [
+        ...(passTlvs && received !== undefined ? received.tlvs : []),
+        ...(tlsFacts && alpn !== undefined ? [alpnTlv(alpn)] : []),
+        ...(tlsFacts && serverName !== undefined ? [authorityTlv(serverName)] : []),
+        ...(tlsFacts && tls !== undefined ? [sslTlv(sslInfoOf(tls))] : []),
+        ...tlvs,
+      ],
+    })
+    backend.write(version === 1 ? encodeV1(header) : encodeV2(header, { crc32c }))
+  }
+}
+
+/** Own TLVs; what else a header may carry is bounded by what we accept. */
+const tlvLimit = 4096

@@ -1,0 +1,229 @@
+import { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { SocketAddress } from '@steelyard/core'
+import { descriptorOf } from './handle-wire.ts'
+import { hiddenReset, isHiddenReset } from './hidden-reset.ts'
+import type { ReadBuffer } from './read-buffer.ts'
+import { ipAddress, unnamed, unnamedUnix } from './socket-address.ts'
+import type { Wire, WireOwner, WireTarget } from './wire.ts'
+
+/** How much a TLS socket may hold before the writer is asked to wait: it never finishes a write at once. */
+const tlsBacklog = 64 * 1024
+
+/** How a {@link SocketWire} is made. */
+export interface SocketWireInit {
+  /** Reads of sockets that connect go here. */
+  readonly shared?: ReadBuffer
+  readonly noDelay: boolean
+  /** The TCP socket under a TLS socket. */
+  readonly carrier?: Socket
+}
+
+/** One connection on a Node socket, by its public methods alone: TCP, unix or TLS. */
+export class SocketWire implements Wire {
+  readonly #owner: WireOwner
+  readonly #init: SocketWireInit
+  readonly #written: (error?: Error | null) => void
+  #socket: Socket | undefined
+  #encrypted = false
+  /** The owner was told to wait. */
+  #waits = false
+  /** The owner asked for the close. */
+  #leaving = false
+  /** The socket is somebody else's now. */
+  #detached = false
+
+  constructor(owner: WireOwner, init: SocketWireInit, socket?: Socket) {
+    this.#owner = owner
+    this.#init = init
+    this.#written = (error) => {
+      if (!this.#waits || (error !== null && error !== undefined)) return
+      if (this.#socket!.writableLength > 0) return
+      this.#waits = false
+      this.#owner.wireDrained()
+    }
+    if (socket !== undefined) this.#take(socket)
+  }
+
+  get pending(): number {
+    return this.#socket?.writableLength ?? 0
+  }
+
+  connect(target: WireTarget): void {
+    const { address, port, family, localAddress, localPort, keepAliveMs } = target
+    this.#forget()
+    const { shared, noDelay } = this.#init
+    const socket: Socket = new Socket({
+      allowHalfOpen: true,
+      ...(shared === undefined
+        ? {}
+        : {
+            onread: {
+              buffer: shared.bytes,
+              callback: (length) => this.#read(socket, shared.first(length)),
+            },
+          }),
+    })
+    this.#socket = socket
+    // Reading begins when the owner says so.
+    socket.pause()
+    this.#listen(socket)
+    socket.once('connect', () => {
+      if (socket === this.#socket) this.#owner.wireOpened()
+    })
+    if (noDelay) socket.setNoDelay(true)
+    if (keepAliveMs > 0) socket.setKeepAlive(true, Math.max(1000, keepAliveMs))
+    if (family === 'unix') {
+      socket.connect({ path: address })
+    } else {
+      socket.connect({
+        host: address,
+        port,
+        ...(localAddress === undefined ? {} : { localAddress }),
+        ...(localPort === 0 ? {} : { localPort }),
+      })
+    }
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const socket = this.#socket!
+    if (bytes.length === 0) return socket.writableLength === 0
+    const { shared } = this.#init
+    if (
+      this.#encrypted ||
+      shared === undefined ||
+      socket.writableLength > 0 ||
+      bytes.length > shared.outgoing.length
+    ) {
+      socket.write(Buffer.from(bytes), this.#written)
+    } else {
+      shared.outgoing.set(bytes)
+      socket.write(shared.outgoing.subarray(0, bytes.length), this.#written)
+      // What the kernel did not take points into the range: it belongs to this write until it is gone.
+      if (socket.writableLength > 0) shared.replaceOutgoing()
+    }
+    if (socket.writableLength === 0) return true
+    if (this.#encrypted && socket.writableLength < tlsBacklog) return true
+    this.#waits = true
+    return false
+  }
+
+  finish(): void {
+    const socket = this.#socket!
+    if (socket.writableFinished) this.#owner.wireFinished()
+    else socket.end()
+  }
+
+  readStart(): void {
+    this.#socket!.resume()
+  }
+
+  readStop(): void {
+    this.#socket!.pause()
+  }
+
+  close(): void {
+    this.#leaving = true
+    this.#socket!.destroy()
+  }
+
+  reset(): void {
+    this.#leaving = true
+    const socket = this.#socket!
+    const carrier = this.#encrypted ? this.#init.carrier : socket
+    if (carrier === undefined || carrier.connecting || carrier.remotePort === undefined) {
+      socket.destroy()
+    } else if (carrier.writableEnded && carrier.writableLength === 0 && !carrier.writableFinished) {
+      // libuv refuses to reset while it shuts down, and Node then loses the handle.
+      carrier.once('finish', () => carrier.resetAndDestroy())
+    } else {
+      carrier.resetAndDestroy()
+    }
+  }
+
+  local(): SocketAddress {
+    const { localAddress: address, localPort: port } = this.#socket!
+    return address === undefined ? unnamedUnix : ipAddress({ address, port: port ?? 0 })
+  }
+
+  remote(): SocketAddress {
+    const { remoteAddress: address, remotePort: port, localAddress } = this.#socket!
+    if (address === undefined) return localAddress === undefined ? unnamedUnix : unnamed
+    return ipAddress({ address, port: port ?? 0 })
+  }
+
+  detach(): Socket {
+    const socket = this.#socket!
+    this.#detached = true
+    this.#unlisten(socket)
+    socket.pause()
+    return socket
+  }
+
+  #take(socket: Socket): void {
+    this.#socket = socket
+    this.#encrypted = (socket as Partial<TLSSocket>).encrypted === true
+    socket.allowHalfOpen = true
+    socket.pause()
+    socket.on('data', this.#onData)
+    this.#listen(socket)
+    if (this.#init.noDelay) socket.setNoDelay(true)
+    if (socket.closed) process.nextTick(this.#onClose)
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('end', this.#onEnd)
+    socket.on('finish', this.#onFinish)
+    socket.on('error', this.#onError)
+    socket.on('close', this.#onClose)
+  }
+
+  #unlisten(socket: Socket): void {
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('finish', this.#onFinish)
+    socket.off('error', this.#onError)
+    socket.off('close', this.#onClose)
+  }
+
+  /** Gives up the attempt before the next one. */
+  #forget(): void {
+    const socket = this.#socket
+    if (socket === undefined) return
+    this.#unlisten(socket)
+    socket.on('error', () => {})
+    socket.destroy()
+  }
+
+  /** False pauses the socket, which keeps what it has. */
+  #read(socket: Socket, bytes: Uint8Array): boolean {
+    if (this.#detached) return socket.push(Buffer.from(bytes))
+    this.#owner.wireRead(bytes)
+    return true
+  }
+
+  readonly #onData = (bytes: Uint8Array): void => this.#owner.wireRead(bytes)
+
+  readonly #onEnd = (): void => {
+    if (isHiddenReset(descriptorOf(this.#socket!))) this.#owner.wireFailed(hiddenReset, 'read')
+    else this.#owner.wireEnded()
+  }
+
+  readonly #onFinish = (): void => this.#owner.wireFinished()
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    // A name or an address that failed is `connect`, whatever call Node made for it.
+    const action = error.syscall === 'write' ? 'write' : 'read'
+    this.#owner.wireFailed(error, this.#isConnecting(error) ? 'connect' : action)
+  }
+
+  readonly #onClose = (): void => {
+    // Somebody destroyed the socket behind our back.
+    if (!this.#leaving) this.#owner.wireFailed({ code: 'ERR_SOCKET_CLOSED' }, 'read')
+    this.#owner.wireClosed()
+  }
+
+  #isConnecting(error: NodeJS.ErrnoException): boolean {
+    return error.syscall === 'connect' || error.syscall === 'bind'
+  }
+}
