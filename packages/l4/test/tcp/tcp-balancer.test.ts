@@ -1,10 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import {
-  type BackendInit,
   first,
   leastConnections,
-  type Pool,
   pool,
   roundRobin,
   sourceHash,
@@ -17,12 +15,11 @@ import {
   connectionLimit,
   nodeTransport,
   retryBudget,
-  type SessionRecord,
-  type TcpBalancer,
   type TcpBalancerOptions,
   tcpBalancer,
 } from '../../src/index.ts'
-import { ask, echo, ending, everything, mirror, type Peer, peer, talk } from './peers.ts'
+import { type Fixture, fixture, members } from './fixture.ts'
+import { ask, echo, ending, everything, mirror, peer, talk } from './peers.ts'
 
 const cleanup: AsyncDisposable[] = []
 afterEach(async () => {
@@ -34,35 +31,9 @@ function keep<T extends AsyncDisposable>(item: T): T {
   return item
 }
 
-/** A started balancer with a list of its records, cut without drain at the end of the test. */
-async function balancer(options: Partial<TcpBalancerOptions> & { pool: Pool }): Promise<{
-  balancer: TcpBalancer
-  port: number
-  records: SessionRecord[]
-  record: () => Promise<SessionRecord>
-}> {
-  const records: SessionRecord[] = []
-  const waiting: (() => void)[] = []
-  const made = tcpBalancer({
-    listen: '127.0.0.1:0',
-    drain: 0,
-    onSession(record) {
-      records.push(record)
-      waiting.shift()?.()
-    },
-    ...options,
-  })
-  await keep(made).start()
-  let read = 0
-  return {
-    balancer: made,
-    port: made.address!.port,
-    records,
-    async record() {
-      if (records.length <= read) await new Promise<void>((resolve) => waiting.push(resolve))
-      return records[read++]!
-    },
-  }
+/** A started balancer that ends with the test. */
+async function balancer(...options: Parameters<typeof fixture>): Promise<Fixture> {
+  return keep(await fixture(...options))
 }
 
 /** A transport whose connects to one port never come to an end. */
@@ -83,9 +54,6 @@ function deafTo(port: number): Transport {
         : inner.connect(target, handler),
   }
 }
-
-const members = (...peers: Peer[]): BackendInit[] =>
-  peers.map(({ address, name }) => ({ address, id: name }))
 
 describe('tcp balancer', () => {
   it('spreads connections over the pool and tells of each exactly once', async () => {
