@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from './clock.ts'
+import { surface } from './listener-error.ts'
 
 /** Something that waits on a {@link TimerWheel}. Make one object and arm it again and again: arming allocates nothing. */
 export class WheelTimer {
@@ -110,13 +111,16 @@ class HashedWheel implements TimerWheel {
     this.latenessMs = Math.max(0, now - this.#time - this.#tickMs)
     // Hold a pending marker, so that a task which arms a timer does not restart the wheel's time.
     this.#pending = none
-    while (this.size > 0 && this.#time + this.#tickMs <= now + 0.01) {
-      this.#time += this.#tickMs
-      this.#cursor = (this.#cursor + 1) % this.#slots.length
-      this.#fire(this.#cursor)
+    try {
+      while (this.size > 0 && this.#time + this.#tickMs <= now + 0.01) {
+        this.#time += this.#tickMs
+        this.#cursor = (this.#cursor + 1) % this.#slots.length
+        this.#fire(this.#cursor)
+      }
+    } finally {
+      this.#pending = undefined
+      if (this.size > 0) this.#tickAfter(Math.max(0, this.#time + this.#tickMs - now))
     }
-    this.#pending = undefined
-    if (this.size > 0) this.#tickAfter(Math.max(0, this.#time + this.#tickMs - now))
   }
 
   #fire(slot: number): void {
@@ -136,7 +140,12 @@ class HashedWheel implements TimerWheel {
     for (const timer of due) {
       if (timer.rounds !== firing) continue
       timer.rounds = 0
-      timer.task()
+      try {
+        timer.task()
+      } catch (error) {
+        // One task's bug must not keep the others waiting.
+        surface(error)
+      }
     }
   }
 

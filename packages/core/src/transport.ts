@@ -2,7 +2,10 @@ import type { Socket } from 'node:net'
 import type { Duration } from './duration.ts'
 import type { SteelyardError } from './errors.ts'
 
-/** Where a connection's end is. Unix sockets have a `path` and port 0. */
+/**
+ * Where a connection's end is. Unix sockets have a `path` and port 0; the unnamed end of one has no path. An
+ * IPv4 peer of a socket that serves both families is given as IPv4, without `::ffff:`.
+ */
 export interface SocketAddress {
   readonly address: string
   readonly port: number
@@ -70,7 +73,7 @@ export interface Stream {
   /**
    * Takes all of `bytes` during the call: the caller may reuse the range as soon as it returns. False
    * asks the writer to wait for `drained`; more may be written all the same, and is kept in memory.
-   * Writing while connecting is allowed.
+   * Writing while connecting is allowed. After `end` or the close it does nothing and says true.
    */
   write(bytes: Uint8Array): boolean
   /** FIN after everything written; the other direction stays open. */
@@ -105,7 +108,10 @@ export interface ListenTarget {
 /** A listening socket. */
 export interface StreamListener {
   readonly address: SocketAddress
-  /** Stops accepting for a while; the kernel's backlog fills. */
+  /**
+   * Hands over no more for a while. The kernel's backlog fills; a transport that cannot leave connections
+   * there (`node`) holds up to `backlog` of them, unread, and refuses the rest, told by `failed` once.
+   */
   pause(): void
   resume(): void
   /** Stops listening; accepted streams live on. */
@@ -135,7 +141,7 @@ export interface ConnectTarget {
 
 /** What ended a relay. */
 export interface RelayEnd {
-  /** Which side ended it: the first to close or fail; `owner` when {@link Relay.stop} did. */
+  /** Which side ended it: the first to fail, else the first to send FIN or close; `owner` when {@link Relay.stop} did. */
   readonly by: 'a' | 'b' | 'owner'
   /** Absent when both directions ended by FIN. */
   readonly error?: TransportError
@@ -195,7 +201,7 @@ export interface Transport {
 
 /** Where to bind a datagram socket. */
 export interface BindTarget {
-  /** Default: any address of the family. */
+  /** Default: every address, IPv4 and IPv6; with `peer`, of its family. */
   readonly host?: string
   /** Default 0: the system chooses. */
   readonly port?: number

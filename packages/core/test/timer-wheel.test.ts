@@ -2,6 +2,7 @@ import { manualClock } from '@steelyard/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { timerWheel, WheelTimer } from '../src/index.ts'
+import { uncaught } from './uncaught.ts'
 
 describe('timer wheel', () => {
   it('fires each timer once, never early and at most one tick late, whatever the order', () => {
@@ -57,5 +58,22 @@ describe('timer wheel', () => {
     expect(clock.pending).toBe(1)
     wheel.disarm(timer)
     expect([clock.pending, wheel.size]).toEqual([0, 0])
+  })
+
+  it('goes on for the others when a task throws, and the error is seen', async () => {
+    const clock = manualClock()
+    const wheel = timerWheel({ clock })
+    const fired: string[] = []
+    wheel.arm(new WheelTimer(() => fired.push('same tick')), 10)
+    wheel.arm(
+      new WheelTimer(() => {
+        throw new Error('a bug')
+      }),
+      10,
+    )
+    wheel.arm(new WheelTimer(() => fired.push('later')), 20)
+    const errors = await uncaught(() => clock.advance(30))
+    expect(errors).toMatchObject([{ message: 'a bug' }])
+    expect(fired).toEqual(['same tick', 'later'])
   })
 })

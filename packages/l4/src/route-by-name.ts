@@ -1,5 +1,5 @@
 import { invalidOption } from '@steelyard/core'
-import { normalServerName } from './tls/server-name.ts'
+import { parseNamePattern } from './tls/server-name.ts'
 
 /** Where connections for some server names go. */
 export interface NameRule<T> {
@@ -73,7 +73,7 @@ export function nameRouter<T>(routes: NameRoutes<T>, path = 'routes'): NameRoute
       if (protocol === '') throw invalidOption(`${at}.alpn`, 'has an empty protocol')
     }
     for (const pattern of [rule.sni].flat()) {
-      const { name, isWildcard } = parsePattern(pattern, `${at}.sni`)
+      const { name, isWildcard } = parseNamePattern(pattern, `${at}.sni`)
       const entries = isWildcard ? wildcard : exact
       const before = entries.get(name) ?? []
       if (before.some((entry) => covers(entry.alpn, alpn))) {
@@ -139,22 +139,4 @@ function fallback<T>(
   return target === null || target === undefined
     ? undefined
     : Object.freeze({ target, by, name: '' })
-}
-
-/** The normal form of an exact name or a `*.` pattern, without its star. */
-export function parsePattern(
-  pattern: string,
-  path: string,
-): { readonly name: string; readonly isWildcard: boolean } {
-  const isWildcard = pattern.startsWith('*.')
-  const { serverName } = normalServerName(
-    new TextEncoder().encode(isWildcard ? pattern.slice(2) : pattern),
-  )
-  if (serverName === undefined) {
-    throw invalidOption(
-      path,
-      `"${pattern}" is not a server name: write www.example.com or *.example.com`,
-    )
-  }
-  return { name: serverName, isWildcard }
 }

@@ -27,6 +27,7 @@ import {
 import { tcpSessionChannel } from '../channels.ts'
 import { type ConnectionLimit, connectionLimit } from '../limits/connection-limit.ts'
 import { listenTarget, listenText } from '../listen.ts'
+import { certificateSeries } from '../tls/certificate-metrics.ts'
 import { nodeTransport } from '../transport/node-transport.ts'
 import { Admission } from './admission.ts'
 import { TcpCounters, type TcpStats } from './counters.ts'
@@ -318,6 +319,8 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   #collect(metrics: Metrics): Disposable {
     const labels = { listener: this.name }
     return metrics.collect((report) => {
+      const { terminate } = this.#settings
+      if (terminate !== undefined) certificateSeries(terminate, labels, report)
       const stats = this.stats()
       report('gauge', 'steelyard_l4_connections', 'Open TCP connections.', stats.active, labels)
       report(

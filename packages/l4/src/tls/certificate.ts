@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { invalidOption } from '@steelyard/core'
-import { parsePattern } from '../route-by-name.ts'
+import { parseNamePattern } from './server-name.ts'
 
 /** One certificate with its key, as it is configured. */
 export interface CertificateInit {
@@ -70,7 +70,7 @@ export function parseCertificate(init: CertificateInit, path = 'certificate'): C
   }
   const names = (init.names ?? dnsNames(leaf)).flatMap((name, index) => {
     if (init.names === undefined && !isServerName(name)) return []
-    const { name: bare, isWildcard } = parsePattern(name, `${path}.names[${index}]`)
+    const { name: bare, isWildcard } = parseNamePattern(name, `${path}.names[${index}]`)
     return [isWildcard ? `*.${bare}` : bare]
   })
   const more = init.ca === undefined ? [] : parseChain(init.ca, `${path}.ca`)
@@ -108,9 +108,14 @@ export function parseChain(pem: string | Uint8Array, path: string): X509Certific
   })
 }
 
-/** `CN=a.example, O=Example` of Node's form with a line for each part. */
-export function oneLine(distinguishedName: string): string {
-  return distinguishedName.split('\n').reverse().join(', ')
+/** `CN=a.example, O=Example` of Node's form, which has a line for each part and `undefined` for an empty name. */
+export function oneLine(distinguishedName: string | undefined): string {
+  return distinguishedName?.split('\n').reverse().join(', ') ?? ''
+}
+
+/** The common name of Node's form. */
+export function commonName(distinguishedName: string | undefined): string | undefined {
+  return /^CN=(.+)$/m.exec(distinguishedName ?? '')?.[1]
 }
 
 function parseKey(
@@ -139,14 +144,14 @@ function dnsNames(leaf: X509Certificate): string[] {
     ([, n]) => n!,
   )
   if (leaf.subjectAltName !== undefined) return names
-  const commonName = /^CN=(.+)$/m.exec(leaf.subject)
-  return commonName === null ? [] : [commonName[1]!]
+  const name = commonName(leaf.subject)
+  return name === undefined ? [] : [name]
 }
 
 /** Names in certificates may be anything; those that no client can ask for are left out. */
 function isServerName(name: string): boolean {
   try {
-    parsePattern(name, 'name')
+    parseNamePattern(name, 'name')
     return true
   } catch {
     return false

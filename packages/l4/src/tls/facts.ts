@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { SslInfo } from '../proxy-protocol/ssl-tlv.ts'
-import { oneLine } from './certificate.ts'
+import { commonName, oneLine } from './certificate.ts'
 
 /** What a handshake agreed on. */
 export interface TlsFacts {
@@ -20,9 +20,11 @@ export interface TlsFacts {
 
 /** A certificate that the other side presented. */
 export interface PeerCertificate {
-  /** As `CN=client one, O=Tests`. */
+  /** As `CN=client one, O=Tests`; empty when it has only alternative names. */
   readonly subject: string
   readonly commonName: string | undefined
+  /** As Node gives them: `DNS:a.example, URI:spiffe://example/a`. */
+  readonly alternativeNames: string | undefined
   readonly issuer: string
   readonly serialNumber: string
   readonly fingerprint256: string
@@ -56,7 +58,8 @@ function peerCertificateOf(socket: TLSSocket, verified: boolean): PeerCertificat
   if (certificate === undefined) return undefined
   return {
     subject: oneLine(certificate.subject),
-    commonName: /^CN=(.*)$/m.exec(certificate.subject)?.[1],
+    commonName: commonName(certificate.subject),
+    alternativeNames: certificate.subjectAltName,
     issuer: oneLine(certificate.issuer),
     serialNumber: certificate.serialNumber,
     fingerprint256: certificate.fingerprint256,
@@ -69,7 +72,7 @@ function peerCertificateOf(socket: TLSSocket, verified: boolean): PeerCertificat
 /** What a PROXY header tells a backend of a client's TLS that ended here (PP2_TYPE_SSL). */
 export function sslInfoOf(facts: TlsFacts): SslInfo {
   const { version, cipher, peerCertificate } = facts
-  const { commonName } = peerCertificate ?? {}
+  const name = peerCertificate?.commonName
   return {
     tls: true,
     certificateOnConnection: peerCertificate !== undefined && !facts.resumed,
@@ -77,6 +80,6 @@ export function sslInfoOf(facts: TlsFacts): SslInfo {
     verify: peerCertificate?.verified === true ? 0 : 1,
     version,
     cipher,
-    ...(commonName === undefined ? {} : { commonName }),
+    ...(name === undefined ? {} : { commonName: name }),
   }
 }

@@ -5,6 +5,7 @@ import {
   checkServerIdentity,
   connect,
   createSecureContext,
+  type PeerCertificate,
   type SecureContext,
   type TLSSocket,
 } from 'node:tls'
@@ -128,7 +129,8 @@ export function originator(options: OriginateOptions = {}, path = 'originate'): 
         rejectUnauthorized: verify,
         host: name,
         minDHSize: 2048,
-        checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+        checkServerIdentity: (_, certificate) =>
+          verify ? identityProblem(name, certificate) : undefined,
         ...(isIP(name) === 0 && port !== 0 ? { servername: name } : {}),
         ...(serverName === undefined ? {} : { servername: serverName }),
         ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
@@ -216,19 +218,20 @@ class Origination {
     socket.on('error', failed)
     socket.on('close', closed)
     socket.once('secureConnect', () => {
-      socket.off('error', failed)
-      socket.off('close', closed)
-      // An error of the record layer does not close the socket by itself.
-      socket.on('error', () => socket.destroy())
-      if (socket.authorized || !this.#init.verify) {
-        verified = true
-        if (fresh !== undefined) this.#init.remember(fresh)
+      try {
+        const facts = factsOf(socket, this.#connection.servername, socket.authorized)
+        socket.off('error', failed)
+        socket.off('close', closed)
+        // An error of the record layer does not close the socket by itself.
+        socket.on('error', () => socket.destroy())
+        if (socket.authorized || !this.#init.verify) {
+          verified = true
+          if (fresh !== undefined) this.#init.remember(fresh)
+        }
+        this.#done({ stream: secureStream(socket, carrier, 'backend'), facts })
+      } catch (error) {
+        this.#fail(handshakeFailed('backend', reasonOf(error), error))
       }
-      const stream = secureStream(socket, carrier, 'backend')
-      this.#done({
-        stream,
-        facts: factsOf(socket, this.#connection.servername, socket.authorized),
-      })
     })
   }
 
@@ -262,6 +265,15 @@ class Origination {
     this.#over = true
     this.#timer[Symbol.dispose]()
     this.#init.signal?.removeEventListener('abort', this.#abort)
+  }
+}
+
+/** Node throws for names that it cannot parse, and would throw into its own event loop. */
+function identityProblem(name: string, certificate: PeerCertificate): Error | undefined {
+  try {
+    return checkServerIdentity(name, certificate)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
   }
 }
 

@@ -1,3 +1,5 @@
+import { invalidOption } from '@steelyard/core'
+
 /** Why a host name in a ClientHello is not usable. */
 export type ServerNameProblem = 'empty' | 'ip-address' | 'not-a-host-name'
 
@@ -46,4 +48,26 @@ export function normalServerName(bytes: Uint8Array): {
   // A last label of digits alone makes it an IPv4 address (WHATWG URL, "ends in a number").
   if (colons || !named) return { serverName: undefined, problem: 'ip-address' }
   return { serverName: text, problem: undefined }
+}
+
+/**
+ * The normal form of a configured name, exact or `*.` and a name, without its star.
+ *
+ * @throws `invalid-option`
+ */
+export function parseNamePattern(
+  pattern: string,
+  path: string,
+): { readonly name: string; readonly isWildcard: boolean } {
+  const isWildcard = pattern.startsWith('*.')
+  const { serverName } = normalServerName(
+    new TextEncoder().encode(isWildcard ? pattern.slice(2) : pattern),
+  )
+  if (serverName === undefined) {
+    throw invalidOption(
+      path,
+      `"${pattern}" is not a server name: write www.example.com or *.example.com`,
+    )
+  }
+  return { name: serverName, isWildcard }
 }

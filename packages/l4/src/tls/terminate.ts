@@ -204,7 +204,7 @@ class Termination {
       ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     })
     this.#socket = socket
-    // OpenSSL refuses to renegotiate; this closes the connection of who tries again and again.
+    // OpenSSL refuses to renegotiate; this ends the connection of who tries.
     socket.disableRenegotiation()
     const failed = (error: Error): void =>
       this.#fail(handshakeFailed('client', reasonOf(error), error))
@@ -213,14 +213,18 @@ class Termination {
     socket.on('end', closed)
     socket.on('close', closed)
     socket.once('secure', () => {
-      const problem = clientProblem(socket, asks)
-      if (problem !== undefined) return this.#fail(verifyFailed('client', problem))
-      socket.off('error', failed)
-      socket.off('end', closed)
-      socket.off('close', closed)
-      const stream = secureStream(socket, carrier, 'client')
-      const facts = factsOf(socket, hello.serverName, asks !== 'none')
-      this.#done({ stream, facts, hello, certificate: context.certificate })
+      try {
+        const problem = clientProblem(socket, asks)
+        if (problem !== undefined) return this.#fail(verifyFailed('client', problem))
+        const facts = factsOf(socket, hello.serverName, asks !== 'none')
+        socket.off('error', failed)
+        socket.off('end', closed)
+        socket.off('close', closed)
+        const stream = secureStream(socket, carrier, 'client')
+        this.#done({ stream, facts, hello, certificate: context.certificate })
+      } catch (error) {
+        this.#fail(handshakeFailed('client', reasonOf(error), error))
+      }
     })
     // Node tells errors of a server-side socket that no `tls.Server` made by this event only; without
     // it, one that comes after the handshake would leave the connection hanging.

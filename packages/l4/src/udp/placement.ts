@@ -143,6 +143,7 @@ export class Placement implements Disposable {
     for (const membership of others) membership.retired = true
     next.retired = false
     this.#memberships = [...others, next]
+    this.#refusals.forgetAll()
     this.retireEmpty()
   }
 

@@ -14,11 +14,10 @@ export class Refusals {
 
   remember(client: string, member: UdpMember, now: number): void {
     this.#byClient.delete(client)
-    if (this.#byClient.size >= capacity) {
-      for (const oldest of this.#byClient.keys()) {
-        this.#byClient.delete(oldest)
-        break
-      }
+    // Oldest first, which is also the order of expiry.
+    for (const [oldest, { until }] of this.#byClient) {
+      if (now < until && this.#byClient.size < capacity) break
+      this.#byClient.delete(oldest)
     }
     this.#byClient.set(client, { member, until: now + rememberMs })
   }
@@ -30,6 +29,10 @@ export class Refusals {
     if (now < refusal.until) return refusal.member
     this.#byClient.delete(client)
     return undefined
+  }
+
+  forgetAll(): void {
+    this.#byClient.clear()
   }
 
   get size(): number {

@@ -25,6 +25,11 @@ describe('a certificate', () => {
     })
   })
 
+  it('may have no subject', () => {
+    const { facts } = parseCertificate(certificate('nameless'))
+    expect(facts).toMatchObject({ subject: '', names: ['localhost'] })
+  })
+
   it('may be expired: it is evidence, not an error', () => {
     const { facts } = parseCertificate(certificate('expired'))
     expect(facts.notAfter).toBeLessThan(Date.parse('2030-01-01'))

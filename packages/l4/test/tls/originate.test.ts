@@ -107,6 +107,13 @@ describe('TLS to a backend', () => {
     expect(await ask(stream, 'to the backend and back')).toBe('to the backend and back')
   })
 
+  it('takes a certificate that has only alternative names', async () => {
+    await using server = await backend({ cert: pem('nameless'), key: pem('nameless-key') })
+    const { stream, facts } = await open({ ca }, server.port)
+    expect(facts.peerCertificate).toMatchObject({ subject: '', verified: true })
+    stream.destroy()
+  })
+
   it('works on public sockets too', async () => {
     await using server = await backend()
     const others = nodeTransport({ io: 'public' })

@@ -271,6 +271,22 @@ describe('certificates of clients', () => {
   }
 })
 
+describe('a certificate without a subject', () => {
+  it('is told of by its alternative names', async () => {
+    await using server = await bed({ clientCertificate: 'required', clientCa: ca })
+    const socket = await client(server.port, asClient('nameless'))
+    const { facts } = await server.secure()
+    expect(facts.peerCertificate).toMatchObject({
+      subject: '',
+      commonName: undefined,
+      alternativeNames: expect.stringContaining('URI:spiffe://tests/nameless') as string,
+      verified: true,
+    })
+    expect(sslInfoOf(facts)).not.toHaveProperty('commonName')
+    socket.destroy()
+  })
+})
+
 /** Connects, waits for the session, and closes in good order. */
 async function sessionOf(port: number, options: ConnectionOptions): Promise<Buffer> {
   const socket = attempt(port, options)

@@ -128,7 +128,10 @@ for (const io of ['handles', 'public'] as const) {
       const second = tlsConnect({ socket: plain, rejectUnauthorized: false })
       second.on('error', () => {})
       await once(second, 'secureConnect')
-      const other = collect(await again)
+      const accepted = await again
+      const other = collect(accepted)
+      accepted.write(Buffer.from('x'))
+      await once(second, 'data')
       plain.resetAndDestroy()
       await other.closed
       expect(other.error()).toMatchObject({ code: 'connection-reset', source: 'client' })

@@ -28,6 +28,7 @@ ec b && issue b ca "/CN=b.example" "$days" "subjectAltName=DNS:b.example"
 ec local && issue local ca "/CN=localhost" "$days" "subjectAltName=DNS:localhost,IP:127.0.0.1"
 ec expired && issue expired ca "/CN=expired.example" -1 "subjectAltName=DNS:expired.example"
 ec client && issue client ca "/O=Tests/CN=client one" "$days" "extendedKeyUsage=clientAuth"
+ec nameless && issue nameless ca "/" "$days" "subjectAltName=URI:spiffe://tests/nameless,DNS:localhost"
 ec intruder && issue intruder stranger "/CN=client one" "$days" "extendedKeyUsage=clientAuth"
 
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out a-rsa-key.pem 2>/dev/null
