@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
+import { type AddressInfo, isIP } from 'node:net'
 import {
   type BindTarget,
   type DatagramHandler,
@@ -80,6 +80,8 @@ class NodeDatagramSocket implements DatagramSocket {
   readonly #socket: Socket
   readonly #family: Family
   readonly #peer: SocketAddress | undefined
+  /** The peer in the words of the kernel, to be compared with senders. */
+  readonly #connectedTo: AddressInfo | undefined
   readonly #handler: DatagramHandler
   readonly #outgoing: ReadBuffer
   readonly #report: (error: unknown) => void
@@ -104,6 +106,7 @@ class NodeDatagramSocket implements DatagramSocket {
     this.#outgoing = outgoing
     this.#report = report
     this.local = ipAddress(socket.address())
+    this.#connectedTo = peer === undefined ? undefined : socket.remoteAddress()
     this.#sent = (error) => {
       if (error !== null) this.#failed(error, 'send')
     }
@@ -154,7 +157,7 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   #message(bytes: Uint8Array, from: RemoteInfo): void {
-    if (this.#closed) return
+    if (this.#closed || this.#isStranger(from)) return
     let peer = this.#peer ?? this.#lastPeer
     if (
       this.#peer === undefined &&
@@ -168,6 +171,15 @@ class NodeDatagramSocket implements DatagramSocket {
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  /**
+   * Between bind and connect the kernel takes datagrams from anybody; a connected socket must not pass
+   * them on as if its peer had sent them.
+   */
+  #isStranger({ address, port }: RemoteInfo): boolean {
+    const only = this.#connectedTo
+    return only !== undefined && (only.port !== port || only.address !== address)
   }
 
   #failed(error: unknown, action: TransportAction): void {

@@ -23,7 +23,8 @@ export interface SocketWireInit {
 export class SocketWire implements Wire {
   readonly #owner: WireOwner
   readonly #init: SocketWireInit
-  readonly #written: (error?: Error | null) => void
+  /** The callback of writes, made with the first one. */
+  #written: ((error?: Error | null) => void) | undefined = undefined
   #socket: Socket | undefined
   #encrypted = false
   /** The owner was told to wait. */
@@ -36,12 +37,6 @@ export class SocketWire implements Wire {
   constructor(owner: WireOwner, init: SocketWireInit, socket?: Socket) {
     this.#owner = owner
     this.#init = init
-    this.#written = (error) => {
-      if (!this.#waits || (error !== null && error !== undefined)) return
-      if (this.#socket!.writableLength > 0) return
-      this.#waits = false
-      this.#owner.wireDrained()
-    }
     if (socket !== undefined) this.#take(socket)
   }
 
@@ -60,7 +55,7 @@ export class SocketWire implements Wire {
         : {
             onread: {
               buffer: shared.bytes,
-              callback: (length) => this.#read(socket, shared.first(length)),
+              callback: (length) => this.#received(socket, length),
             },
           }),
     })
@@ -68,9 +63,7 @@ export class SocketWire implements Wire {
     // Reading begins when the owner says so.
     socket.pause()
     this.#listen(socket)
-    socket.once('connect', () => {
-      if (socket === this.#socket) this.#owner.wireOpened()
-    })
+    socket.on('connect', onConnect)
     if (noDelay) socket.setNoDelay(true)
     if (keepAliveMs > 0) socket.setKeepAlive(true, Math.max(1000, keepAliveMs))
     if (family === 'unix') {
@@ -95,10 +88,10 @@ export class SocketWire implements Wire {
       socket.writableLength > 0 ||
       bytes.length > shared.outgoing.length
     ) {
-      socket.write(Buffer.from(bytes), this.#written)
+      socket.write(Buffer.from(bytes), this.#onWritten())
     } else {
       shared.outgoing.set(bytes)
-      socket.write(shared.outgoing.subarray(0, bytes.length), this.#written)
+      socket.write(shared.outgoing.subarray(0, bytes.length), this.#onWritten())
       // What the kernel did not take points into the range: it belongs to this write until it is gone.
       if (socket.writableLength > 0) shared.replaceOutgoing()
     }
@@ -160,30 +153,71 @@ export class SocketWire implements Wire {
     return socket
   }
 
+  /** Another socket than ours is an attempt that was given up. */
+  hasOpened(socket: Socket): void {
+    if (socket === this.#socket) this.#owner.wireOpened()
+  }
+
+  hasRead(bytes: Uint8Array): void {
+    this.#owner.wireRead(bytes)
+  }
+
+  hasEnded(socket: Socket): void {
+    if (isHiddenReset(descriptorOf(socket))) this.#owner.wireFailed(hiddenReset, 'read')
+    else this.#owner.wireEnded()
+  }
+
+  hasFinished(): void {
+    this.#owner.wireFinished()
+  }
+
+  hasFailed(error: NodeJS.ErrnoException): void {
+    const { syscall } = error
+    const connecting = syscall === 'connect' || syscall === 'bind'
+    this.#owner.wireFailed(error, connecting ? 'connect' : syscall === 'write' ? 'write' : 'read')
+  }
+
+  hasClosed(): void {
+    // Somebody destroyed the socket behind our back.
+    if (!this.#leaving) this.#owner.wireFailed(closedByOthers, 'read')
+    this.#owner.wireClosed()
+  }
+
   #take(socket: Socket): void {
     this.#socket = socket
     this.#encrypted = (socket as Partial<TLSSocket>).encrypted === true
     socket.allowHalfOpen = true
     socket.pause()
-    socket.on('data', this.#onData)
     this.#listen(socket)
+    socket.on('data', onData)
     if (this.#init.noDelay) socket.setNoDelay(true)
-    if (socket.closed) process.nextTick(this.#onClose)
+    if (socket.closed) process.nextTick(closeLate, this)
   }
 
   #listen(socket: Socket): void {
-    socket.on('end', this.#onEnd)
-    socket.on('finish', this.#onFinish)
-    socket.on('error', this.#onError)
-    socket.on('close', this.#onClose)
+    ;(socket as WiredSocket)[wire] = this
+    socket.on('end', onEnd)
+    socket.on('finish', onFinish)
+    socket.on('error', onError)
+    socket.on('close', onClose)
   }
 
   #unlisten(socket: Socket): void {
-    socket.off('data', this.#onData)
-    socket.off('end', this.#onEnd)
-    socket.off('finish', this.#onFinish)
-    socket.off('error', this.#onError)
-    socket.off('close', this.#onClose)
+    socket.off('data', onData)
+    socket.off('end', onEnd)
+    socket.off('finish', onFinish)
+    socket.off('error', onError)
+    socket.off('close', onClose)
+  }
+
+  #onWritten(): (error?: Error | null) => void {
+    this.#written ??= (error) => {
+      if (!this.#waits || (error !== null && error !== undefined)) return
+      if (this.#socket!.writableLength > 0) return
+      this.#waits = false
+      this.#owner.wireDrained()
+    }
+    return this.#written
   }
 
   /** Gives up the attempt before the next one. */
@@ -191,39 +225,51 @@ export class SocketWire implements Wire {
     const socket = this.#socket
     if (socket === undefined) return
     this.#unlisten(socket)
-    socket.on('error', () => {})
+    socket.on('error', ignore)
     socket.destroy()
   }
 
-  /** False pauses the socket, which keeps what it has. */
-  #read(socket: Socket, bytes: Uint8Array): boolean {
+  /** What came into the shared buffer; false pauses the socket, which keeps what it has. */
+  #received(socket: Socket, length: number): boolean {
+    const bytes = this.#init.shared!.first(length)
     if (this.#detached) return socket.push(Buffer.from(bytes))
     this.#owner.wireRead(bytes)
     return true
   }
+}
 
-  readonly #onData = (bytes: Uint8Array): void => this.#owner.wireRead(bytes)
+/** Under this symbol a socket keeps its wire, so that one set of listeners serves them all. */
+const wire = Symbol('wire')
+type WiredSocket = Socket & { [wire]: SocketWire }
 
-  readonly #onEnd = (): void => {
-    if (isHiddenReset(descriptorOf(this.#socket!))) this.#owner.wireFailed(hiddenReset, 'read')
-    else this.#owner.wireEnded()
-  }
+const closedByOthers: { readonly code: string } = Object.freeze({ code: 'ERR_SOCKET_CLOSED' })
 
-  readonly #onFinish = (): void => this.#owner.wireFinished()
+function ignore(): void {}
 
-  readonly #onError = (error: NodeJS.ErrnoException): void => {
-    // A name or an address that failed is `connect`, whatever call Node made for it.
-    const action = error.syscall === 'write' ? 'write' : 'read'
-    this.#owner.wireFailed(error, this.#isConnecting(error) ? 'connect' : action)
-  }
+function onConnect(this: Socket): void {
+  ;(this as WiredSocket)[wire].hasOpened(this)
+}
 
-  readonly #onClose = (): void => {
-    // Somebody destroyed the socket behind our back.
-    if (!this.#leaving) this.#owner.wireFailed({ code: 'ERR_SOCKET_CLOSED' }, 'read')
-    this.#owner.wireClosed()
-  }
+function onData(this: Socket, bytes: Uint8Array): void {
+  ;(this as WiredSocket)[wire].hasRead(bytes)
+}
 
-  #isConnecting(error: NodeJS.ErrnoException): boolean {
-    return error.syscall === 'connect' || error.syscall === 'bind'
-  }
+function onEnd(this: Socket): void {
+  ;(this as WiredSocket)[wire].hasEnded(this)
+}
+
+function onFinish(this: Socket): void {
+  ;(this as WiredSocket)[wire].hasFinished()
+}
+
+function onError(this: Socket, error: NodeJS.ErrnoException): void {
+  ;(this as WiredSocket)[wire].hasFailed(error)
+}
+
+function onClose(this: Socket): void {
+  ;(this as WiredSocket)[wire].hasClosed()
+}
+
+function closeLate(of: SocketWire): void {
+  of.hasClosed()
 }
