@@ -40,7 +40,7 @@ function haproxy(name: string, defaults: string): Contender {
         config,
         `global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode tcp
   timeout connect 5s
@@ -73,7 +73,7 @@ worker_processes 1;
 daemon off;
 pid ${folder}/nginx-${listen}.pid;
 error_log ${folder}/nginx-${listen}.log crit;
-events { worker_connections 20000; }
+events { worker_connections 8192; }
 stream {
   access_log off;
 ${server(route)}
@@ -81,11 +81,7 @@ ${server(route)}
 `,
       )
       const ready = server(route).includes('udp') ? { line: /^$/ } : { port: listen }
-      return daemon(
-        cpu,
-        ['nginx', '-p', folder, '-c', config, '-e', `${folder}/nginx-${listen}.log`],
-        ready,
-      )
+      return daemon(cpu, ['nginx', '-c', config, '-e', `${folder}/nginx-${listen}.log`], ready)
     },
   }
 }
@@ -94,7 +90,7 @@ ${server(route)}
 export const tcpContenders: readonly Contender[] = [
   nodeScript('steelyard', './proxy-steelyard.ts', 'tcp'),
   haproxy('haproxy', ''),
-  haproxy('haproxy splice', '  option splice-auto'),
+  haproxy('haproxy splice', '  option splice-request\n  option splice-response'),
   nginx(
     'nginx stream',
     ({ listen, backend }) => `  upstream back { server 127.0.0.1:${backend}; least_conn; }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,7 +52,7 @@ async function httpBackend(folder: string): Promise<Daemon & { readonly port: nu
 daemon off;
 pid ${folder}/backend.pid;
 error_log ${folder}/backend.log crit;
-events { worker_connections 20000; }
+events { worker_connections 8192; }
 http {
   access_log off;
   sendfile on;
@@ -65,11 +65,9 @@ http {
 }
 `,
   )
-  const nginx = await daemon(
-    loadCpu,
-    ['nginx', '-p', folder, '-c', config, '-e', `${folder}/backend.log`],
-    { port },
-  )
+  const nginx = await daemon(loadCpu, ['nginx', '-c', config, '-e', `${folder}/backend.log`], {
+    port,
+  })
   return Object.assign(nginx, { port })
 }
 
@@ -165,6 +163,8 @@ export async function measure(
   for (const scenario of chosen) {
     const samples = new Map<string, Sample[]>(scenario.contenders.map(({ name }) => [name, []]))
     const folder = await mkdtemp(join(tmpdir(), 'steelyard-bench-'))
+    // Daemons that give up root must still read their files.
+    await chmod(folder, 0o755)
     try {
       await using backend = await scenario.backend(folder)
       for (let round = 1; round <= rounds; round++) {

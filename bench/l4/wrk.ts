@@ -8,7 +8,7 @@ export interface WrkResult {
   readonly requests: number
   readonly bytes: number
   readonly seconds: number
-  /** Connects, reads, writes and timeouts that failed. */
+  /** Connects, reads and writes that failed, timeouts, and answers other than 2xx and 3xx. */
   readonly errors: number
 }
 
@@ -43,12 +43,13 @@ export async function wrk({
   ])
   const total = /(\d+) requests in ([\d.]+)s, ([\d.]+)([KMGT]?B) read/.exec(stdout)
   if (total === null) throw new Error(`wrk said something unexpected:\n${stdout}`)
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0)
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)
   return {
     requests: Number(total[1]),
     seconds: Number(total[2]),
     bytes: Number(total[3]) * (units[total[4]!] ?? 1),
-    errors: (errors?.slice(1) ?? []).reduce((sum, text) => sum + Number(text), 0),
+    errors: (errors?.slice(1) ?? []).reduce((sum, text) => sum + Number(text), refused),
   }
 }
 
