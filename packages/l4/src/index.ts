@@ -82,7 +82,7 @@ export {
   tlsContexts,
 } from './tls/contexts.ts'
 export { type PeerCertificate, sslInfoOf, type TlsFacts } from './tls/facts.ts'
-export type { TlsError } from './tls/handshake-error.ts'
+export type { TlsError, TlsErrorCode } from './tls/handshake-error.ts'
 export {
   type OriginatedTls,
   type OriginateOptions,
@@ -90,13 +90,14 @@ export {
   type Originator,
   originator,
 } from './tls/originate.ts'
+export type { ServerNameProblem } from './tls/server-name.ts'
 export {
   type Preread,
   type TerminatedTls,
   type TerminateOptions,
   terminate,
 } from './tls/terminate.ts'
-export { adoptSocket } from './transport/adopt-socket.ts'
+export { type AdoptOptions, adoptSocket } from './transport/adopt-socket.ts'
 export {
   type NodeTransport,
   type NodeTransportOptions,

@@ -13,7 +13,7 @@ import {
   type Service,
   type SocketAddress,
   type StartOptions,
-  SteelyardError,
+  type SteelyardError,
   type StopOptions,
   type Stream,
   type StreamListener,

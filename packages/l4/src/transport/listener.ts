@@ -48,11 +48,12 @@ export async function openListener(
     if (target.path === undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
       throw asTransportError(error, where)
     }
-    const obstacle = await clearStalePath(target.path)
-    if (obstacle !== undefined) throw obstacle
-    server = await bind(target, where).catch((second: unknown) => {
+    try {
+      await clearStalePath(target.path)
+      server = await bind(target, where)
+    } catch (second) {
       throw asTransportError(second, where)
-    })
+    }
   }
   return new NodeListener(server, handler, host, target)
 }

@@ -6,26 +6,25 @@ import { SteelyardError, type TransportError } from '@steelyard/core'
  * Makes room for a unix socket after a bind found its path taken: removes the file when it is a socket
  * with nobody behind it.
  *
- * @returns why the path is not free, or undefined when it is.
+ * @throws {TransportError} `address-in-use` when the file is not ours to remove.
  */
-export async function clearStalePath(path: string): Promise<TransportError | undefined> {
+export async function clearStalePath(path: string): Promise<void> {
   const file = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  if (file === undefined) return undefined
+  if (file === undefined) return
   if (!file.isSocket()) {
-    return taken(
+    throw taken(
       `listen unix:${path}: the path is taken by a file that is not a socket; remove it or choose another`,
     )
   }
   if (await isServed(path)) {
-    return taken(
+    throw taken(
       `listen unix:${path}: another process listens there; stop it or choose another path`,
     )
   }
   await unlink(path)
-  return undefined
 }
 
 function taken(message: string): TransportError {

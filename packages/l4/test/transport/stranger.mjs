@@ -9,6 +9,6 @@ const end = performance.now() + 10_000
 function flood() {
   for (let i = 0; i < 20; i++) socket.send('forged', port, '127.0.0.1')
   if (performance.now() < end) setImmediate(flood)
-  else process.exit(0)
+  else socket.close()
 }
 flood()

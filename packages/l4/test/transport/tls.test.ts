@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TLSSocket, connect as tlsConnect } from 'node:tls'
+import { type ConnectionOptions, TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { RelayEnd, Stream, StreamListener } from '@steelyard/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { adoptSocket } from '../../src/transport/adopt-socket.ts'
@@ -40,7 +40,7 @@ for (const io of ['handles', 'public'] as const) {
           host: '127.0.0.1',
           rejectUnauthorized: false,
           allowHalfOpen: true,
-        })
+        } as ConnectionOptions)
         const stream = await server.stream
         const forth = randomBytes(5 * 1024 * 1024)
         const back = randomBytes(5 * 1024 * 1024)
@@ -90,7 +90,7 @@ for (const io of ['handles', 'public'] as const) {
         host: '127.0.0.1',
         rejectUnauthorized: false,
         allowHalfOpen: true,
-      })
+      } as ConnectionOptions)
       const stream = await server.stream
       const done = Promise.withResolvers<RelayEnd>()
       const backend = transport.connect(
