@@ -1,0 +1,97 @@
+import type { MemberCondition } from '@steelyard/core'
+import type { TcpStats, UdpStats } from '@steelyard/l4'
+import type { MemberOverride } from './admin-target.ts'
+
+/** A member as `steelyard status` shows it. */
+export interface MemberReport {
+  readonly id: string
+  readonly address: string
+  readonly condition: MemberCondition
+  readonly reason: string
+  /** ISO 8601. */
+  readonly since: string
+  readonly weight: number
+  /** The weight of the document. */
+  readonly configuredWeight: number
+  readonly backup: boolean
+  readonly active: number
+  readonly total: number
+  readonly failures: number
+  readonly evidence?: Readonly<Record<string, string | number | boolean>>
+  /** Changed at run time. */
+  readonly override?: MemberOverride
+}
+
+/** A pool and its members. */
+export interface PoolReport {
+  readonly name: string
+  readonly algorithm: string
+  readonly available: boolean
+  readonly queued: number
+  readonly persistence?: { readonly entries: number }
+  readonly members: readonly MemberReport[]
+}
+
+/** A listener and what it has counted. */
+export interface ListenerReport {
+  readonly name: string
+  readonly protocol: 'tcp' | 'tls' | 'udp'
+  readonly address: string
+  readonly pool: string
+  readonly state: 'running' | 'draining'
+  readonly stats: TcpStats | UdpStats
+}
+
+/** A load balancer: its virtual address and listeners. */
+export interface LoadBalancerReport {
+  readonly name: string
+  readonly vip: string
+  readonly listeners: readonly ListenerReport[]
+}
+
+/** An object of the document that does not run, or not in its newest form, and why. */
+export interface QuarantineReport {
+  /** Its place in the document, or what kind of thing could not be brought about. */
+  readonly path: string
+  readonly name: string
+  readonly reason: string
+  /** An earlier form of it runs on. */
+  readonly kept: boolean
+}
+
+/** The node as a whole; the body of `/status`. */
+export interface NodeStatus {
+  readonly node: string
+  readonly version: string
+  readonly pid: number
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly uptimeMs: number
+  readonly state: 'starting' | 'running' | 'draining'
+  readonly config: {
+    readonly file: string
+    /** Counts applied documents. */
+    readonly generation: number
+    /** ISO 8601. */
+    readonly appliedAt: string
+    /** Why the newest document was refused, when it was. */
+    readonly refused?: string
+  }
+  readonly transport: string
+  /** How late the event loop's last tick came, in milliseconds. */
+  readonly latenessMs: number
+  readonly loadBalancers: readonly LoadBalancerReport[]
+  readonly pools: readonly PoolReport[]
+  readonly addressPools: readonly AddressPoolReport[]
+  readonly quarantined: readonly QuarantineReport[]
+}
+
+/** Usage of an address pool. */
+export interface AddressPoolReport {
+  readonly name: string
+  readonly size: string
+  readonly used: number
+  readonly exhausted: boolean
+  readonly disabled: boolean
+  readonly assignments: Readonly<Record<string, readonly string[]>>
+}

@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLog } from '@steelyard/core'
+import { colours } from '../cli/colours.ts'
+import type { ExitCode, LiveIo } from '../commands/command-io.ts'
+import { type Appliance, appliance } from '../runtime/appliance.ts'
+import { version } from '../version.ts'
+import { type DemoBackend, demoBackend } from './backends.ts'
+import { type DemoPorts, demoDocument } from './document.ts'
+import { freeTcpPort, freeUdpPort } from './free-port.ts'
+import { showLive } from './live.ts'
+import { smoke } from './smoke.ts'
+import { type Traffic, traffic } from './traffic.ts'
+
+/** Everything that the demo has set up. */
+export interface DemoStage {
+  readonly node: Appliance
+  readonly echo: readonly DemoBackend[]
+  readonly time: DemoBackend
+  readonly traffic: Traffic
+  readonly ports: DemoPorts
+  readonly file: string
+}
+
+/**
+ * `steelyard demo`: real backends in processes of their own, real traffic, a live table; with `--smoke`
+ * it plays the story through by itself and exits 0 or 1.
+ */
+export async function demoCommand(
+  options: { readonly smoke: boolean },
+  io: LiveIo,
+): Promise<ExitCode> {
+  const cleanUp: (() => Promise<unknown>)[] = []
+  try {
+    const stage = await setUp(cleanUp)
+    const paint = colours(io.colour)
+    if (options.smoke) return await smoke(stage, io, paint)
+    await showLive(stage, io, paint)
+    return 0
+  } finally {
+    for (const task of cleanUp.reverse()) await task()
+  }
+}
+
+async function setUp(cleanUp: (() => Promise<unknown>)[]): Promise<DemoStage> {
+  const backend = async (name: string, protocol: 'tcp' | 'udp'): Promise<DemoBackend> => {
+    const made = await demoBackend(name, protocol)
+    cleanUp.push(() => made.kill())
+    return made
+  }
+  const echo = [
+    await backend('anna', 'tcp'),
+    await backend('bert', 'tcp'),
+    await backend('carl', 'tcp'),
+  ]
+  const time = await backend('dora', 'udp')
+  const ports = {
+    tcp: await freeTcpPort(7000),
+    udp: await freeUdpPort(7000),
+    admin: await freeTcpPort(9901),
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'steelyard-demo-'))
+  cleanUp.push(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'demo.yaml')
+  await writeFile(file, demoDocument(echo, time, ports))
+  const node = appliance({ file, log: silentLog, env: {}, version })
+  cleanUp.push(() => node.stop(AbortSignal.timeout(2000)))
+  await node.start()
+  const clients = traffic(ports.tcp, ports.udp, 4, 25)
+  cleanUp.push(async () => {
+    await clients[Symbol.asyncDispose]()
+  })
+  return { node, echo, time, traffic: clients, ports, file }
+}
