@@ -11,7 +11,8 @@ export function library(...entry: string[]): Config {
     platform: 'node',
     sourcemap: true,
     dts: false,
-    clean: false,
+    // Only what tsup wrote: chunks have a hash in their name, and old ones would be published for ever.
+    clean: ['!**/*.d.ts', '!**/*.d.ts.map'],
     silent: true,
   })
 }

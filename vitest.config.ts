@@ -13,6 +13,14 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'house',
+          include: ['scripts/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'journey',
           include: ['examples/*/test/**/*.test.ts'],
           testTimeout: 60_000,
