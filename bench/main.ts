@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measure, scenarios } from './l4/run.ts'
@@ -34,7 +34,17 @@ const rows = await measure(chosen, Number(values.rounds), Number(values.seconds)
 const env = environment()
 const folder = fileURLToPath(new URL('./results/', import.meta.url))
 await mkdir(folder, { recursive: true })
-await writeFile(`${folder}l4.json`, `${JSON.stringify({ env, rows }, null, 2)}\n`)
+if (only === undefined)
+  await writeFile(`${folder}l4.json`, `${JSON.stringify({ env, rows }, null, 2)}\n`)
 const text = markdown(rows, env)
-await writeFile(`${folder}l4.md`, `${text}\n`)
-console.log(`\n${text}\n\nwritten to bench/results/l4.json and bench/results/l4.md`)
+console.log(`\n${text}\n`)
+if (only === undefined) {
+  const readme = fileURLToPath(new URL('./README.md', import.meta.url))
+  const page = await readFile(readme, 'utf8')
+  const place = /(<!-- l4 -->)[^]*(<!-- \/l4 -->)/
+  await writeFile(
+    readme,
+    page.replace(place, (_, from: string, to: string) => `${from}\n\n${text}\n\n${to}`),
+  )
+  console.log('written to bench/results/l4.json and bench/README.md')
+}

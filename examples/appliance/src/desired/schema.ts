@@ -1,4 +1,3 @@
-import type { Static } from 'typebox'
 import { withDefinitions } from './definitions.ts'
 import type { Draft } from './draft.ts'
 import { jsonOf } from './json-schema.ts'
@@ -80,9 +79,6 @@ export const documentSchema = group(
     ],
   },
 )
-
-/** The document as written. */
-export type WrittenDocument = Static<typeof documentSchema>
 
 /** What a valid document means: durations in milliseconds, sizes in bytes, defaults filled in. */
 export type MeantDocument = Meant<typeof documentSchema>

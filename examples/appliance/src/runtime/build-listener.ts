@@ -42,8 +42,7 @@ export function listenOf(
   sockets: InheritedSockets,
 ): Listen & UdpListenTarget {
   const { binding, reusePort } = listener
-  return { ...placeOf(binding, sockets), ...socketOptions(listener), reusePort } as Listen &
-    UdpListenTarget
+  return { ...placeOf(binding, sockets), ...socketOptions(listener), reusePort }
 }
 
 function socketOptions(listener: DesiredListener): object {

@@ -46,7 +46,7 @@ export function poolParts(
     picker: unchanged('algorithm') ? before!.parts.picker : pickerOf(algorithm),
     check:
       unchanged('health') && samePlaces
-        ? before!.parts.check
+        ? before.parts.check
         : health && buildCheck(health, members, monitor, files),
     outlier: unchanged('outlier')
       ? before!.parts.outlier
@@ -65,7 +65,7 @@ export function policyOf(desired: DesiredPool, parts: PoolParts): PoolPolicyOpti
     ...(parts.check === undefined ? {} : { check: parts.check }),
     ...(parts.outlier === undefined ? {} : { outlier: parts.outlier }),
     ...(parts.persistence === undefined ? {} : { persistence: parts.persistence }),
-    quorum: quorum as NonNullable<PoolPolicyOptions['quorum']>,
+    quorum,
     hysteresis,
     whenEmpty,
     slowStart,

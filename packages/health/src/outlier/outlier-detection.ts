@@ -50,7 +50,13 @@ export interface OutlierOptions {
  *
  * @example
  * ```ts
- * pool({ backends, outlier: outlierDetection({ consecutiveFailures: 3, baseEjection: '10s' }) })
+ * import { pool } from '@steelyard/core'
+ * import { outlierDetection } from '@steelyard/health'
+ *
+ * const web = pool({
+ *   backends: ['10.0.0.11:80', '10.0.0.12:80', '10.0.0.13:80'],
+ *   outlier: outlierDetection({ consecutiveFailures: 3, baseEjection: '10s' }),
+ * })
  * ```
  *
  * @throws `invalid-option` with the path of the field.
