@@ -13,6 +13,12 @@ export {
 } from './checker-suite.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export { type MemoryDatagrams, type MemoryPeer, memoryDatagrams } from './memory-datagrams.ts'
+export {
+  type MemoryCall,
+  type MemoryEnd,
+  type MemoryStreams,
+  memoryStreams,
+} from './memory-streams.ts'
 export { type PickerRig, pickerRig, type RigMember } from './picker-rig.ts'
 export type { PickerSuiteOptions } from './picker-suite/promises.ts'
 export { pickerSuite } from './picker-suite.ts'

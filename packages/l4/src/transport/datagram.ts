@@ -89,6 +89,8 @@ class NodeDatagramSocket implements DatagramSocket {
   /** Who sent last: most datagrams in a row come from one peer. */
   #lastPeer: SocketAddress | undefined = undefined
   #lastAddress = ''
+  /** The kernel had no room at the last send. */
+  #queueing = false
   #closed = false
 
   constructor(
@@ -125,11 +127,11 @@ class NodeDatagramSocket implements DatagramSocket {
       return false
     }
     const socket = this.#socket
-    const queued = socket.getSendQueueSize()
+    let queued = this.#queueing ? socket.getSendQueueSize() : 0
     if (queued > 0 && queued + bytes.length > mostQueued) return false
     const fresh = queued === 0
     const datagram = fresh
-      ? this.#outgoing.outgoing.subarray(0, bytes.length)
+      ? this.#outgoing.outgoing(bytes.length)
       : Buffer.allocUnsafe(bytes.length)
     datagram.set(bytes)
     try {
@@ -140,8 +142,10 @@ class NodeDatagramSocket implements DatagramSocket {
       process.nextTick(this.#sent, error)
       return false
     }
+    queued = socket.getSendQueueCount()
+    this.#queueing = queued > 0
     // What waits points into the range.
-    if (fresh && socket.getSendQueueCount() > 0) this.#outgoing.replaceOutgoing()
+    if (fresh && queued > 0) this.#outgoing.keepOutgoing()
     return true
   }
 

@@ -77,6 +77,8 @@ export class HandleWire implements Wire {
   readonly #noDelay: boolean
   #handle: Handle | undefined
   #fd = -1
+  /** Seconds of silence before probes; 0 for none. */
+  #keepAlive = 0
   /** The write that libuv has not finished; while there is one, everything else waits in the queue. */
   #request: Request | undefined = undefined
   #queue: SendQueue | undefined = undefined
@@ -108,7 +110,8 @@ export class HandleWire implements Wire {
 
   connect(target: WireTarget): void {
     const kit = this.#kit
-    const { address, port, family, localAddress, localPort, keepAliveMs } = target
+    const { family, keepAliveMs } = target
+    this.#keepAlive = keepAliveMs > 0 ? Math.max(1, Math.round(keepAliveMs / 1000)) : 0
     if (this.#handle !== undefined) {
       this.#handle[kit.owner] = undefined
       this.#handle.close(ignore)
@@ -120,19 +123,13 @@ export class HandleWire implements Wire {
     request.handle = handle
     request.wire = this
     request.oncomplete = connected
-    let status = 0
-    if (family !== 'unix' && (localAddress !== undefined || localPort !== 0)) {
-      status = bindLocal(handle, family, localAddress, localPort)
+    try {
+      const status = begin(handle, request, target)
+      if (status !== 0) this.#owner.wireFailed(status, 'connect')
+    } catch (error) {
+      // Node's permission model throws.
+      this.#owner.wireFailed(error, 'connect')
     }
-    if (status === 0 && keepAliveMs > 0) {
-      status = handle.setKeepAlive?.(true, Math.max(1, Math.round(keepAliveMs / 1000))) ?? 0
-    }
-    if (status === 0) {
-      if (family === 'unix') status = handle.connect(request, address) ?? 0
-      else if (family === 4) status = handle.connect(request, address, port)
-      else status = handle.connect6!(request, address, port)
-    }
-    if (status !== 0) this.#owner.wireFailed(status, 'connect')
   }
 
   connectDone(handle: Handle, status: number): void {
@@ -140,6 +137,8 @@ export class HandleWire implements Wire {
     if (handle !== this.#handle || handle[this.#kit.owner] !== this) return
     if (status < 0) return this.#owner.wireFailed(status, 'connect')
     this.#take(handle)
+    // Before the connect there is no socket that would remember the delay.
+    if (this.#keepAlive > 0) handle.setKeepAlive?.(true, this.#keepAlive)
     this.#owner.wireOpened()
   }
 
@@ -353,6 +352,19 @@ export class HandleWire implements Wire {
       this.#owner.wireFinished()
     }
   }
+}
+
+/** Starts a connect; a negative errno when it fails at once. */
+function begin(handle: Handle, request: Request, target: WireTarget): number {
+  const { address, port, family, localAddress, localPort } = target
+  if (family === 'unix') return handle.connect(request, address) ?? 0
+  if (localAddress !== undefined || localPort !== 0) {
+    const status = bindLocal(handle, family, localAddress, localPort)
+    if (status !== 0) return status
+  }
+  return family === 4
+    ? handle.connect(request, address, port)
+    : handle.connect6!(request, address, port)
 }
 
 /** Binds before connecting; libuv would report a port that is taken only by choosing another one. */

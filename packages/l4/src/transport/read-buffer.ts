@@ -3,7 +3,7 @@ export class ReadBuffer {
   /** Where reads go; what it holds is good until the reader returns. */
   readonly bytes: Uint8Array
   readonly #memory: ArrayBuffer
-  #outgoing: Uint8Array | undefined = undefined
+  #outgoing: ArrayBuffer | undefined = undefined
 
   constructor(size: number) {
     this.#memory = new ArrayBuffer(size)
@@ -15,14 +15,14 @@ export class ReadBuffer {
     return length === this.bytes.length ? this.bytes : new Uint8Array(this.#memory, 0, length)
   }
 
-  /** A range to copy a write into, free at the beginning of each write. */
-  get outgoing(): Uint8Array {
-    this.#outgoing ??= new Uint8Array(this.#memory.byteLength)
-    return this.#outgoing
+  /** A range to copy a write into; free again at the next write, unless {@link keepOutgoing}. */
+  outgoing(length: number): Uint8Array {
+    this.#outgoing ??= new ArrayBuffer(this.#memory.byteLength)
+    return new Uint8Array(this.#outgoing, 0, length)
   }
 
-  /** Somebody kept the outgoing range: the next write gets another. */
-  replaceOutgoing(): void {
+  /** The outgoing range is in use beyond the write: the next one gets other memory. */
+  keepOutgoing(): void {
     this.#outgoing = undefined
   }
 }

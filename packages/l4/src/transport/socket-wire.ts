@@ -66,15 +66,19 @@ export class SocketWire implements Wire {
     socket.on('connect', onConnect)
     if (noDelay) socket.setNoDelay(true)
     if (keepAliveMs > 0) socket.setKeepAlive(true, Math.max(1000, keepAliveMs))
-    if (family === 'unix') {
-      socket.connect({ path: address })
-    } else {
-      socket.connect({
-        host: address,
-        port,
-        ...(localAddress === undefined ? {} : { localAddress }),
-        ...(localPort === 0 ? {} : { localPort }),
-      })
+    try {
+      if (family === 'unix') socket.connect({ path: address })
+      else {
+        socket.connect({
+          host: address,
+          port,
+          ...(localAddress === undefined ? {} : { localAddress }),
+          ...(localPort === 0 ? {} : { localPort }),
+        })
+      }
+    } catch (error) {
+      // Node's permission model throws.
+      this.#owner.wireFailed(error, 'connect')
     }
   }
 
@@ -86,14 +90,15 @@ export class SocketWire implements Wire {
       this.#encrypted ||
       shared === undefined ||
       socket.writableLength > 0 ||
-      bytes.length > shared.outgoing.length
+      bytes.length > shared.bytes.length
     ) {
       socket.write(Buffer.from(bytes), this.#onWritten())
     } else {
-      shared.outgoing.set(bytes)
-      socket.write(shared.outgoing.subarray(0, bytes.length), this.#onWritten())
+      const range = shared.outgoing(bytes.length)
+      range.set(bytes)
+      socket.write(range, this.#onWritten())
       // What the kernel did not take points into the range: it belongs to this write until it is gone.
-      if (socket.writableLength > 0) shared.replaceOutgoing()
+      if (socket.writableLength > 0) shared.keepOutgoing()
     }
     if (socket.writableLength === 0) return true
     if (this.#encrypted && socket.writableLength < tlsBacklog) return true

@@ -23,6 +23,8 @@ const codes: Readonly<Record<string, TransportErrorCode>> = {
   ENODEV: 'address-not-available',
   EACCES: 'permission-denied',
   EPERM: 'permission-denied',
+  // Node's permission model, where it is switched on.
+  ERR_ACCESS_DENIED: 'permission-denied',
   ECONNREFUSED: 'connection-refused',
   // A unix socket that is not there has nobody behind it.
   ENOENT: 'connection-refused',

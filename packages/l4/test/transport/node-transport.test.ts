@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { RelayEnd, Stream, StreamListener, TransportError } from '@steelyard/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { nodeTransport } from '../../src/transport/node-transport.ts'
@@ -94,6 +97,35 @@ describe('a relay between transports', () => {
 })
 
 for (const io of ['handles', 'public'] as const) {
+  describe(`a full kernel, ${io}`, () => {
+    it('that takes nothing of a small write loses none of it', async () => {
+      // A unix socket takes a small write whole or not at all.
+      const path = join(tmpdir(), `steelyard-${randomUUID()}.sock`)
+      const arrival = Promise.withResolvers<Stream>()
+      const listener = await nodeTransport({ io }).listen(
+        { path },
+        { accepted: arrival.resolve, failed() {} },
+      )
+      open.push(listener)
+      const socket = connect({ path })
+      const stream = await arrival.promise
+      const block = new Uint8Array(1000)
+      let blocks = 0
+      let waiting = 0
+      while (waiting < 100) {
+        block.fill(blocks++ % 251)
+        if (!stream.write(block)) waiting++
+      }
+      stream.end()
+      const chunks: Buffer[] = []
+      socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+      await once(socket, 'end')
+      const whole = Buffer.concat(chunks)
+      expect(whole.length).toBe(blocks * 1000)
+      expect(whole.findIndex((byte, at) => byte !== Math.floor(at / 1000) % 251)).toBe(-1)
+    })
+  })
+
   describe(`a paused listener, ${io}`, () => {
     it('holds as many as its backlog, refuses the rest, and says so once', async () => {
       const failures: TransportError[] = []

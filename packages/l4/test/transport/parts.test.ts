@@ -61,11 +61,12 @@ describe('the read buffer', () => {
 
   it('gives up its outgoing range to who keeps it', () => {
     const memory = new ReadBuffer(1024)
-    const first = memory.outgoing
-    expect(memory.outgoing).toBe(first)
-    memory.replaceOutgoing()
-    expect(memory.outgoing).not.toBe(first)
-    expect(memory.outgoing).not.toBe(memory.bytes)
+    const first = memory.outgoing(10)
+    expect(first.length).toBe(10)
+    expect(memory.outgoing(20).buffer).toBe(first.buffer)
+    memory.keepOutgoing()
+    expect(memory.outgoing(10).buffer).not.toBe(first.buffer)
+    expect(first.buffer).not.toBe(memory.bytes.buffer)
   })
 })
 

@@ -85,7 +85,11 @@ async function inherit(): Promise<void> {
     () => '',
     (error: { code: string }) => error.code,
   )
-  tell({ ports: [tcp.address.port, unix.address.port], bad })
+  const udp = await transport.bind(
+    { fd: 6, host: '127.0.0.1' },
+    { message: ignore, failed: ignore, closed: ignore },
+  )
+  tell({ ports: [tcp.address.port, unix.address.port, udp.local.port], bad })
 }
 
 async function finish(): Promise<void> {

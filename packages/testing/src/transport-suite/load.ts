@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -132,9 +133,14 @@ export function loadSuite(
         const unix = createServer().listen({ path })
         await once(unix, 'listening')
         lab.cleanup(() => unix.close())
-        const run = start(lab, child!, 'inherit', '', [descriptorOf(server), descriptorOf(unix)])
+        const udp = createSocket('udp4')
+        udp.bind(0, '127.0.0.1')
+        await once(udp, 'listening')
+        lab.cleanup(() => udp.close())
+        const inherited = [descriptorOf(server), descriptorOf(unix), datagramDescriptor(udp)]
+        const run = start(lab, child!, 'inherit', '', inherited)
         const [ready] = (await once(run, 'message')) as [{ ports: number[]; bad: string }]
-        expect(ready.ports[0]).toBe(port)
+        expect(ready.ports).toEqual([port, 0, udp.address().port])
         expect(ready.bad).not.toBe('')
         // Only the child accepts from here on.
         server.close()
@@ -177,6 +183,15 @@ async function steadyDescriptors(): Promise<number> {
     count = now
   }
   return count
+}
+
+/** Node has no public way to a datagram socket's descriptor. */
+function datagramDescriptor(socket: object): number {
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const state = (socket as Record<symbol, unknown>)[symbol] as { handle?: { fd?: number } } | null
+    if (typeof state?.handle?.fd === 'number') return state.handle.fd
+  }
+  throw new Error('the descriptor cannot be seen')
 }
 
 function descriptorOf(server: object): number {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import type { ByteBudget, Relay, RelayEnd, RelayOptions } from '@steelyard/core'
 import { describe, expect, it } from 'vitest'
 import { type Joint, type Lab, type MakeTransport, withLab } from './lab.ts'
@@ -205,6 +206,32 @@ export function relayingSuite(make: MakeTransport): void {
     )
   })
 
+  describe('many relays at once', () => {
+    it(
+      'past readers that stop and go, mix nothing up',
+      withLab(make, async (lab) => {
+        const size = 3 * 1024 * 1024
+        const all = await Promise.all(
+          Array.from({ length: 16 }, async (_, index) => {
+            const joined = join(lab, await lab.accepted(), await lab.connected())
+            const forth = randomBytes(size + index)
+            const back = randomBytes(size - index)
+            const atA = haltingly(joined.a.peer, 1 + (index % 5))
+            const atB = haltingly(joined.b.peer, 1 + (index % 7))
+            joined.a.peer.end(forth)
+            joined.b.peer.end(back)
+            return { joined, forth, back, atA, atB }
+          }),
+        )
+        for (const { joined, forth, back, atA, atB } of all) {
+          expect(sha256(await atA)).toBe(sha256(back))
+          expect(sha256(await atB)).toBe(sha256(forth))
+          expect((await joined.done).error).toBeUndefined()
+        }
+      }),
+    )
+  })
+
   describe('a relay with a byte budget', () => {
     it(
       'lets through what the bucket gives, shared by several relays',
@@ -287,6 +314,18 @@ function join(lab: Lab, a: Joint, b: Joint, limits: Omit<RelayOptions, 'done'> =
     },
   })
   return { a, b, relay, done: end.promise, count: () => calls }
+}
+
+/** Reads everything, resting some turns of the loop after each chunk, so that the kernel's buffers fill. */
+async function haltingly(socket: Socket, rest: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    socket.pause()
+    void turns(rest).then(() => socket.resume())
+  })
+  await once(socket, 'end')
+  return Buffer.concat(chunks)
 }
 
 /** A bucket that a test fills. */
