@@ -58,6 +58,7 @@ export {
   noMetrics,
   type Report,
 } from './metrics.ts'
+export { nearestName } from './nearest-name.ts'
 export type { OutlierDetection, OutlierObserver, OutlierSubject } from './outlier.ts'
 export {
   type PersistenceEntry,

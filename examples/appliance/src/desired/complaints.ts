@@ -1,7 +1,7 @@
+import { nearestName } from '@steelyard/core'
 import type { Finding, Span } from './finding.ts'
 import type { FindingCode } from './finding-codes.ts'
 import { type JsonSchema, typesOf } from './json-schema.ts'
-import { nearest } from './nearest.ts'
 import type { Path } from './path.ts'
 import type { SourceText } from './source-text.ts'
 import { adviceFor } from './synonyms.ts'
@@ -59,7 +59,7 @@ export class Complaints {
     path: Path,
     names: readonly string[],
   ): void {
-    const guess = adviceFor(key) === undefined ? nearest(key, names) : undefined
+    const guess = adviceFor(key) === undefined ? nearestName(key, names) : undefined
     const listed = names.length > 12 ? `${names.slice(0, 12).join(', ')}, …` : names.join(', ')
     this.add(
       'unknown-key',
@@ -78,7 +78,7 @@ export class Complaints {
 
   /** A word that is none of those allowed. */
   unknownWord(tree: Tree, path: Path, words: readonly string[], title: string): void {
-    const guess = tree.kind === 'scalar' ? nearest(String(tree.value), words) : undefined
+    const guess = tree.kind === 'scalar' ? nearestName(String(tree.value), words) : undefined
     this.add(
       'unknown-value',
       tree.span,

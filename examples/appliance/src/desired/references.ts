@@ -1,3 +1,4 @@
+import { nearestName } from '@steelyard/core'
 import {
   addressPoolsOf,
   listenersOf,
@@ -7,7 +8,6 @@ import {
   poolsOf,
 } from './document-objects.ts'
 import type { DocumentObject, Inspection } from './inspection.ts'
-import { nearest } from './nearest.ts'
 import { nodeAt } from './tree.ts'
 
 /** Names are unique among their kind; the first in the document has the name. */
@@ -118,7 +118,7 @@ function allNamed(
 
 function known(kind: string, name: string, names: Iterable<string>): string {
   const all = [...names]
-  const guess = nearest(name, all)
+  const guess = nearestName(name, all)
   if (guess !== undefined) return `did you mean "${guess}"?`
   if (all.length === 0) return `there are no ${kind}: define one under that name`
   const listed = all.slice(0, 8).join(', ')

@@ -1,9 +1,8 @@
-import { SteelyardError } from '@steelyard/core'
+import { nearestName, SteelyardError } from '@steelyard/core'
 import { Complaints } from './complaints.ts'
 import type { Draft } from './draft.ts'
 import type { Finding } from './finding.ts'
 import { type JsonSchema, jsonOf, typesOf, variantOf, wordsOf } from './json-schema.ts'
-import { nearest } from './nearest.ts'
 import type { Path } from './path.ts'
 import { readScalar } from './read-scalar.ts'
 import type { Meant } from './schema/meaning.ts'
@@ -107,7 +106,7 @@ class Validator {
     const words = wordsOf(schema)
     const entry = entryOf(tree, key)
     if (entry === undefined) {
-      const typo = tree.entries.find((other) => nearest(other.key, [key]) !== undefined)
+      const typo = tree.entries.find((other) => nearestName(other.key, [key]) !== undefined)
       if (typo !== undefined) {
         this.complaints.unknownKey(schema, typo.key, typo.keySpan, path, [key])
         return undefined
@@ -170,7 +169,7 @@ class Validator {
         )
         continue
       }
-      const guess = nearest(key, names)
+      const guess = nearestName(key, names)
       if (guess !== undefined) guesses.add(guess)
       this.complaints.unknownKey(schema, key, keySpan, path, names)
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isSteelyardError, pickerNamed, pickers } from '../../src/index.ts'
-import { nearestName } from '../../src/pickers/nearest-name.ts'
+import { nearestName } from '../../src/nearest-name.ts'
 
 describe('pickers by name', () => {
   it('lists every algorithm under its own name', () => {

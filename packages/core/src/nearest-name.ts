@@ -6,7 +6,7 @@ export function nearestName(text: string, names: readonly string[]): string | un
   const bare = squash(text)
   if (bare === '') return undefined
   let nearest: string | undefined
-  let least = Math.max(2, Math.floor(bare.length / 3)) + 1
+  let least = Math.max(1, Math.floor(bare.length / 3)) + 1
   for (const name of names) {
     const other = squash(name)
     const prefix = bare.length >= 3 && (other.startsWith(bare) || bare.startsWith(other))
