@@ -58,7 +58,7 @@ ${listeners.map(([name, port, pool]) => `      - { name: ${name}, protocol: tcp,
 pools:
   - { name: a, members: [127.0.0.1:${a}] }
   - { name: b, members: [127.0.0.1:${b}] }
-`
+`)
     const file = join(folder, 'steelyard.yaml')
     await writeFile(file, document(['one', ports[0]!, 'a'], ['two', ports[1]!, 'b']))
     const node: Appliance = appliance({ file, log: silentLog, env: {}, version: 'test' })
@@ -87,7 +87,7 @@ pools:
 
     // All go; nothing listens any more.
     const empty = await node.apply(
-      document(['one', ports[1]!, 'a']).replace(/loadBalancers:[^]*?(?=pools:)/, ''),
+      Buffer.from(String(document(['one', ports[1]!, 'a'])).replace(/loadBalancers:[^]*?(?=pools:)/, '')),
     )
     expect(empty.ok).toBe(true)
     for (const port of ports)
