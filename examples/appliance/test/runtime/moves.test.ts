@@ -45,9 +45,8 @@ describe('listeners that move', () => {
     cleanup.push(() => rm(folder, { recursive: true }))
     const [a, b] = [await backend('a'), await backend('b')]
     const ports = [await freeTcpPort(0), await freeTcpPort(0), await freeTcpPort(0)]
-    const document = (
-      ...listeners: [name: string, port: number, pool: string][]
-    ): string => `version: 1
+    const document = (...listeners: [name: string, port: number, pool: string][]): Buffer =>
+      Buffer.from(`version: 1
 node: { name: moving, drain: 1h }
 admin: { listen: "unix:${folder}/admin.sock" }
 loadBalancers:
@@ -87,7 +86,9 @@ pools:
 
     // All go; nothing listens any more.
     const empty = await node.apply(
-      Buffer.from(String(document(['one', ports[1]!, 'a'])).replace(/loadBalancers:[^]*?(?=pools:)/, '')),
+      Buffer.from(
+        String(document(['one', ports[1]!, 'a'])).replace(/loadBalancers:[^]*?(?=pools:)/, ''),
+      ),
     )
     expect(empty.ok).toBe(true)
     for (const port of ports)
