@@ -11,6 +11,8 @@ export interface Waiter {
 export interface WaitQueue {
   readonly size: number
   readonly limit: number
+  /** Another limit from now on; who waits already stays. */
+  setLimit(limit: number): void
   /** False when the queue is full. */
   join(waiter: Waiter): boolean
   /** False when it is no longer in the queue. */
@@ -25,13 +27,19 @@ const declinesAllowed = 8
 /** Makes a {@link WaitQueue}; a limit of 0 means that nobody may wait. */
 export function waitQueue(limit: number): WaitQueue {
   const waiters = new Set<Waiter>()
+  let most = limit
   return {
-    limit,
+    get limit() {
+      return most
+    },
+    setLimit(next) {
+      most = next
+    },
     get size() {
       return waiters.size
     },
     join(waiter) {
-      if (waiters.size >= limit) return false
+      if (waiters.size >= most) return false
       waiters.add(waiter)
       return true
     },

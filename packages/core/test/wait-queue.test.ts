@@ -17,6 +17,19 @@ describe('wait queue', () => {
     expect([heard, queue.size]).toEqual([['a', 'b', 'c'], 0])
   })
 
+  it('gets another limit, and nobody who waits already is sent away by a lower one', () => {
+    const heard: string[] = []
+    const queue = waitQueue(2)
+    const [a, b, c, d] = waiters(heard, 'a', 'b', 'c', 'd')
+    expect([a!, b!, c!].map((waiter) => queue.join(waiter))).toEqual([true, true, false])
+    queue.setLimit(3)
+    expect([queue.limit, queue.join(c!), queue.join(d!)]).toEqual([3, true, false])
+    queue.setLimit(0)
+    expect([queue.size, queue.join(d!)]).toEqual([3, false])
+    queue.release(9)
+    expect(heard).toEqual(['a', 'b', 'c'])
+  })
+
   it('takes no more than its limit, and nobody when that is 0', () => {
     const [a, b] = waiters([], 'a', 'b') as [Waiter, Waiter]
     const queue = waitQueue(1)

@@ -27,7 +27,7 @@ const utf8 = new TextDecoder()
  */
 export function payloadBytes(payload: Payload, path: string): Uint8Array {
   if (typeof payload === 'string') return encoder.encode(payload)
-  if (payload instanceof Uint8Array) return payload.slice()
+  if (payload instanceof Uint8Array) return new Uint8Array(payload)
   const digits = String(payload.hex).replaceAll(/[\s:]/g, '')
   if (!/^(?:[0-9a-f]{2})+$/i.test(digits)) {
     throw invalidOption(path, `"${payload.hex}" is not hexadecimal: write pairs of 0-9 and a-f`)

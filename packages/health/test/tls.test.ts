@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { TLSSocket, TlsOptions } from 'node:tls'
 import { systemClock } from '@steelyard/core'
@@ -157,5 +158,21 @@ describe('tlsCheck', () => {
     [{ alpn: [''] }, 'tlsCheck.alpn: a protocol name has'],
   ])('refuses %j', (options, message) => {
     expect(() => tlsCheck(options)).toThrow(message)
+  })
+
+  it('opens an encrypted key with its passphrase, and says when that is missing or wrong', async () => {
+    const locked = createPrivateKey(testIdentity.key).export({
+      type: 'pkcs8',
+      format: 'pem',
+      cipher: 'aes-256-cbc',
+      passphrase: 'open-sesame',
+    }) as string
+    const { cert } = testIdentity
+    const target = await peer({ requestCert: true, rejectUnauthorized: true, ca: testCa })
+    const identified = tlsCheck({ cert, key: locked, passphrase: 'open-sesame' })
+    expect(await probe(identified, target)).toMatchObject({ outcome: 'ok' })
+    for (const passphrase of [{}, { passphrase: 'wrong' }]) {
+      expect(() => tlsCheck({ cert, key: locked, ...passphrase })).toThrow(/do not fit/)
+    }
   })
 })

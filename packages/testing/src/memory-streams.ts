@@ -66,7 +66,8 @@ export interface MemoryEnd {
   readonly over: 'reset' | 'closed' | undefined
   /** While true nothing is taken in, so that the writer has to wait. */
   slow: boolean
-  send(bytes: Uint8Array): void
+  /** False when this side has ended. */
+  send(bytes: Uint8Array): boolean
   end(): void
   reset(): void
 }
@@ -307,8 +308,9 @@ class Call implements MemoryCall {
 
   refuse(code: TransportErrorCode = 'connection-refused'): void {
     this.#network.answered(this)
-    const ours = code === 'too-many-files' || code === 'address-not-available'
-    this.#network.later(() => this.#stream.fail(failure(code, ours ? 'system' : 'backend')))
+    this.#network.later(() =>
+      this.#stream.fail(failure(code, ours.has(code) ? 'system' : 'backend')),
+    )
   }
 }
 
@@ -341,9 +343,10 @@ class FarEnd implements MemoryEnd {
     return this.#received
   }
 
-  send(bytes: Uint8Array): void {
-    if (this.#ending || this.over !== undefined) return
+  send(bytes: Uint8Array): boolean {
+    if (this.#ending || this.over !== undefined) return false
     this.other?.incoming.queue.push({ kind: 'bytes', bytes: bytes.slice() })
+    return true
   }
 
   end(): void {
@@ -615,6 +618,13 @@ class MemoryRelay implements Relay, StreamHandler {
 
 const unowned: StreamHandler = { data() {}, ended() {}, drained() {}, closed() {} }
 
+/** Failures that are no backend's. */
+const ours: ReadonlySet<TransportErrorCode> = new Set([
+  'too-many-files',
+  'address-not-available',
+  'permission-denied',
+])
+
 function keyOf({ address, port, path }: SocketAddress): string {
   return path ?? `${address}:${port}`
 }
@@ -628,5 +638,9 @@ function unixOf(path: string): SocketAddress {
 }
 
 function failure(code: TransportErrorCode, source: 'backend' | 'peer' | 'system'): TransportError {
-  return new SteelyardError(`made up by the test: ${code}`, { code, source, retryable: true })
+  return new SteelyardError(`made up by the test: ${code}`, {
+    code,
+    source,
+    retryable: code !== 'permission-denied',
+  })
 }

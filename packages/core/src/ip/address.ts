@@ -40,7 +40,11 @@ export function addressOf(bytes: Uint8Array): Address {
   if (bytes.length !== 4 && bytes.length !== 16) {
     throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
   }
-  return of(bytes.length === 16 && isMapped(bytes) ? bytes.slice(12) : bytes.slice())
+  return of(
+    bytes.length === 16 && isMapped(bytes)
+      ? new Uint8Array(bytes.subarray(12))
+      : new Uint8Array(bytes),
+  )
 }
 
 function of(bytes: Uint8Array): Address {

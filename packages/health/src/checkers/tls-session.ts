@@ -26,6 +26,8 @@ export interface TlsSettings {
   /** Client certificate and its key, PEM, for servers that ask for one. Default: none. */
   readonly cert?: string
   readonly key?: string
+  /** Opens an encrypted key. Default: it has none. */
+  readonly passphrase?: string
   /** The lowest version to speak. Default `TLSv1.2`. */
   readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
   /** Application protocols to offer (RFC 7301); the server must choose one of them. Default: none are offered. */
@@ -50,7 +52,7 @@ export interface TlsPlan {
  * @throws `invalid-option` with the path of the field.
  */
 export function tlsPlan(settings: TlsSettings, path: string): TlsPlan {
-  const { servername, minVersion = 'TLSv1.2', alpn = [], ca, cert, key } = settings
+  const { servername, minVersion = 'TLSv1.2', alpn = [], ca, cert, key, passphrase } = settings
   if (servername !== undefined && (servername === '' || isIP(servername) !== 0)) {
     throw invalidOption(`${path}.servername`, `"${servername}" is not a host name`)
   }
@@ -69,6 +71,7 @@ export function tlsPlan(settings: TlsSettings, path: string): TlsPlan {
       ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
+      ...(passphrase === undefined ? {} : { passphrase }),
     })
     const warnBeforeMs = parseDuration(settings.warnBefore ?? '14d', `${path}.warnBefore`)
     return {

@@ -77,7 +77,7 @@ class Framer implements ProxyFramer {
       return undefined
     }
     const range = bytes.subarray(0, length)
-    const header = bytes[0] === 0x50 ? decodeV1(range) : decodeV2(range.slice())
+    const header = bytes[0] === 0x50 ? decodeV1(range) : decodeV2(new Uint8Array(range))
     this.#buffer = undefined
     this.held = 0
     return { header, consumed: length - before }

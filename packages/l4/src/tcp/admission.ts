@@ -10,10 +10,15 @@ export class Admission<T> implements Disposable {
   readonly #admit: (item: T) => void
   readonly #full: (full: boolean) => void
   readonly #parked: T[] = []
-  readonly #room: readonly Disposable[]
+  /** Held only while somebody is parked: a limit of the node outlives its listeners. */
+  #room: readonly Disposable[] = []
   #isFull = false
+  #draining = false
 
-  /** @param full - told when accepting should pause, and when it may go on. */
+  /**
+   * @param admit - must not throw.
+   * @param full - told when accepting should pause, and when it may go on.
+   */
   constructor(
     listener: ConnectionLimit,
     node: ConnectionLimit | undefined,
@@ -24,9 +29,6 @@ export class Admission<T> implements Disposable {
     this.#node = node
     this.#admit = admit
     this.#full = full
-    this.#room = [listener, ...(node === undefined ? [] : [node])].map((limit) =>
-      limit.onRoom(() => this.#drain()),
-    )
   }
 
   get parked(): number {
@@ -48,15 +50,24 @@ export class Admission<T> implements Disposable {
 
   /** Forgets and returns those who are parked. */
   clear(): T[] {
+    this[Symbol.dispose]()
     return this.#parked.splice(0)
   }
 
   [Symbol.dispose](): void {
     for (const room of this.#room) room[Symbol.dispose]()
+    this.#room = []
   }
 
   #drain(): void {
-    while (this.#parked.length > 0 && this.#acquire()) this.#admit(this.#parked.shift()!)
+    // Who is admitted may end at once, and then calls us from within.
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      while (this.#parked.length > 0 && this.#acquire()) this.#admit(this.#parked.shift()!)
+    } finally {
+      this.#draining = false
+    }
     if (this.#parked.length === 0) this.#setFull(false)
   }
 
@@ -70,6 +81,12 @@ export class Admission<T> implements Disposable {
   #setFull(full: boolean): void {
     if (full === this.#isFull) return
     this.#isFull = full
+    this[Symbol.dispose]()
+    if (full) {
+      this.#room = [this.#listener, this.#node].flatMap(
+        (limit) => limit?.onRoom(() => this.#drain()) ?? [],
+      )
+    }
     this.#full(full)
   }
 }

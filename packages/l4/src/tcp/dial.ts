@@ -1,5 +1,6 @@
 import {
   addressHash,
+  isSteelyardError,
   type Pool,
   type SocketAddress,
   SteelyardError,
@@ -11,6 +12,7 @@ import {
   type Waiter,
   WheelTimer,
 } from '@steelyard/core'
+import { rethrow } from '../transport/stream.ts'
 import type { SessionHost } from './session-host.ts'
 import type { EndReason } from './session-record.ts'
 import type { TcpSettings } from './settings.ts'
@@ -53,6 +55,8 @@ export class Dial implements StreamHandler, Waiter {
   #stream: Stream | undefined
   #abort: AbortController | undefined
   #failure: SteelyardError | undefined
+  /** It has told its owner, or was abandoned. */
+  #over = false
 
   constructor(host: SessionHost, settings: TcpSettings, target: Target, owner: DialOwner) {
     this.#host = host
@@ -75,10 +79,25 @@ export class Dial implements StreamHandler, Waiter {
 
   /** Gives up whatever it is doing, without telling the owner. */
   abandon(): void {
+    this.#over = true
     this.#host.wheel.disarm(this.#timer)
     this.#leaveQueue()
     this.#drop()
     this.release()
+  }
+
+  /** The member that it connects to went down: goes on to the next candidate. */
+  memberDown(): void {
+    if (this.#over || this.slot < 0) return
+    const address = this.#address()
+    this.#drop()
+    this.#failed(
+      new SteelyardError(`${address} went down while it was being connected`, {
+        code: 'closed',
+        source: 'system',
+        retryable: true,
+      }),
+    )
   }
 
   /** The connection is over: the pool's count goes down. */
@@ -96,7 +115,13 @@ export class Dial implements StreamHandler, Waiter {
 
   opened(stream: Stream): void {
     if (stream !== this.#stream) return
-    this.#owner.introduce(stream)
+    try {
+      this.#owner.introduce(stream)
+    } catch (error) {
+      this.#drop()
+      return this.#failed(startFailure(error))
+    }
+    if (stream !== this.#stream) return
     const { originator } = this.#target
     if (originator === undefined) return this.#connected(stream)
     const abort = new AbortController()
@@ -137,9 +162,20 @@ export class Dial implements StreamHandler, Waiter {
 
   /** Tries the next candidate; false when it must wait for room, or still must. */
   #walk(): boolean {
-    const slot = this.#pool.pick(this.#key, this.#tried, this.#owner.source.address)
-    const { slots, size } = this.#pool.roster.current
-    if (slot < 0 && slots.some((other) => !this.#tried.has(other))) {
+    if (this.#over) return true
+    let slot: number
+    try {
+      slot = this.#pool.pick(this.#key, this.#tried, this.#owner.source.address)
+    } catch (error) {
+      // The picker may be the embedder's: its bug must not keep our count or our place in the queue.
+      rethrow(error)
+      this.#leaveQueue()
+      this.#failure = startFailure(error)
+      this.#giveUp('error', this.#failure.message)
+      return true
+    }
+    const { size } = this.#pool.roster.current
+    if (slot < 0 && this.#hasUntried()) {
       if (this.#queuedAt < 0) this.#queue()
       return false
     }
@@ -156,31 +192,50 @@ export class Dial implements StreamHandler, Waiter {
   }
 
   #connect(slot: number): void {
-    const { transport, wheel, clock } = this.#host
+    const { transport, wheel, clock, counters } = this.#host
     const { timeouts, keepAliveMs } = this.#settings
     const { host, port } = this.#pool.backendAt(slot)
-    const localAddress = this.#target.sourceAddresses?.next(host)
+    const localAddress = port === 0 ? undefined : this.#target.sourceAddresses?.next(host)
     this.slot = slot
     this.#pool.opened(slot)
     this.attempts += 1
+    if (this.attempts > 1) counters.retries += 1
     this.#startedAt = clock.now()
     if (timeouts.connect > 0) wheel.arm(this.#timer, timeouts.connect)
-    this.#stream = transport.connect(
-      {
-        ...(port === 0 ? { path: host } : { host, port }),
-        ...(localAddress === undefined ? {} : { localAddress }),
-        ...(keepAliveMs === 0 ? {} : { keepAlive: keepAliveMs }),
-      },
-      this,
-    )
+    try {
+      this.#stream = transport.connect(
+        {
+          ...(port === 0 ? { path: host } : { host, port }),
+          ...(localAddress === undefined ? {} : { localAddress }),
+          ...(keepAliveMs === 0 ? {} : { keepAlive: keepAliveMs }),
+        },
+        this,
+      )
+    } catch (error) {
+      const attempt = this.attempts
+      // Not from within: the pool may be walking its queue, where we must not line up again meanwhile.
+      queueMicrotask(() => {
+        if (!this.#over && this.attempts === attempt && this.slot === slot) {
+          this.#failed(startFailure(error))
+        }
+      })
+    }
   }
 
   #connected(stream: Stream): void {
-    this.#stream = undefined
     this.#abort = undefined
+    // Still ours while the pool tells of it: whoever cuts the connection now closes the stream too.
+    this.#stream = stream
     this.#host.wheel.disarm(this.#timer)
     this.connectMs = this.#host.clock.now() - this.#startedAt
-    this.#pool.succeeded(this.slot, this.connectMs)
+    try {
+      this.#pool.succeeded(this.slot, this.connectMs)
+    } catch (error) {
+      rethrow(error)
+    }
+    if (this.#stream !== stream) return
+    this.#stream = undefined
+    this.#over = true
     this.#owner.reached(stream)
   }
 
@@ -190,20 +245,31 @@ export class Dial implements StreamHandler, Waiter {
     this.#stream = undefined
     this.#abort = undefined
     this.#host.counters.connectFailures += 1
-    // Want of descriptors or of a source port is our own fault: the member must not pay for it.
-    if (error.source === 'backend' || error.source === 'peer') this.#pool.failed(slot, error)
-    this.release()
     if (this.#tried === untried) this.#tried = new Tried()
     this.#tried.add(slot)
     this.#failure = error
-    if (!error.retryable || this.attempts > this.#settings.retries) {
+    // Want of descriptors or of a source port is our own fault: the member must not pay for it.
+    if (isMembers(error)) {
+      try {
+        this.#pool.failed(slot, error)
+      } catch (thrown) {
+        rethrow(thrown)
+      }
+    }
+    this.release()
+    // Whoever heard of it from the pool may have cut the connection.
+    if (this.#over) return
+    if (!mayGoOn(error) || this.attempts > this.#settings.retries) {
       return this.#giveUp('connect-failed', error.message)
     }
-    if (this.#settings.retryBudget?.tryRetry() === false) {
+    if (this.#hasUntried() && this.#settings.retryBudget?.tryRetry() === false) {
       return this.#giveUp('connect-failed', `${error.message}; the retry budget is spent`)
     }
-    this.#host.counters.retries += 1
     this.#walk()
+  }
+
+  #hasUntried(): boolean {
+    return this.#pool.roster.current.slots.some((slot) => !this.#tried.has(slot))
   }
 
   #queue(): void {
@@ -264,15 +330,38 @@ export class Dial implements StreamHandler, Waiter {
   #giveUp(reason: EndReason, message: string): void {
     const cause = this.#failure
     const error = new SteelyardError(message, {
-      code: reason,
-      source: 'backend',
+      code: reason === 'error' ? 'io' : reason,
+      source: cause === undefined || isMembers(cause) ? 'backend' : cause.source,
       retryable: true,
       ...(cause === undefined ? {} : { cause }),
     })
-    this.#owner.unreachable(reason, error)
+    const overTls = reason === 'connect-failed' && cause?.code.startsWith('tls-') === true
+    this.#over = true
+    this.#owner.unreachable(overTls ? 'backend-tls-failed' : reason, error)
   }
 
   #address(): string {
     return this.#pool.backendAt(this.slot).address
   }
+}
+
+/** Is it the member who failed, and not we? */
+function isMembers({ source }: SteelyardError): boolean {
+  return source === 'backend' || source === 'peer'
+}
+
+/** Can another member do better? Without descriptors none can; a path that we may not open is that member's alone. */
+function mayGoOn({ code, retryable }: SteelyardError): boolean {
+  return code !== 'too-many-files' && (retryable || code === 'permission-denied')
+}
+
+function startFailure(cause: unknown): SteelyardError {
+  if (isSteelyardError(cause)) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new SteelyardError(`the connect could not be started: ${reason}`, {
+    code: 'io',
+    source: 'system',
+    retryable: true,
+    cause,
+  })
 }

@@ -3,10 +3,13 @@ import type { TimeoutsMs } from './timeouts.ts'
 /** Which deadline of a relayed connection has passed. */
 export type Expiry = 'client-idle' | 'server-idle' | 'half-closed' | 'total'
 
+/** Looking more often than this costs more than it tells. */
+const shortestLookMs = 10
+
 /**
  * Finds out by looking now and then whether a relayed connection is idle, so that the data path never
  * touches a timer: a side whose byte count moved since the last look was active since then. A cut comes
- * after the timeout and at most one eighth of it later.
+ * after the timeout and at most one eighth of it (10 ms at least) later.
  */
 export class IdleWatch {
   readonly #timeouts: TimeoutsMs
@@ -16,6 +19,8 @@ export class IdleWatch {
   #clientAt: number
   #server = 0
   #serverAt: number
+  /** When the first FIN was seen; infinite before. */
+  #halfClosedAt: number = Number.POSITIVE_INFINITY
 
   /** @param startedAt - when the connection was accepted, for the total time. */
   constructor(timeouts: TimeoutsMs, startedAt: number, now: number) {
@@ -26,14 +31,19 @@ export class IdleWatch {
     const shortest = Math.min(
       ...[timeouts.client, timeouts.server, timeouts.halfClosed].filter((timeout) => timeout > 0),
     )
-    this.#everyMs = Math.max(10, shortest / 8)
+    this.#everyMs = Math.max(shortestLookMs, shortest / 8)
   }
 
   /** When to look next, from now; infinite when there is nothing to watch. */
   nextLookMs(now: number): number {
-    const { total } = this.#timeouts
-    const left = total > 0 ? this.#startedAt + total - now : Number.POSITIVE_INFINITY
-    return Math.max(0, Math.min(this.#everyMs, left))
+    const next = Math.min(
+      now + this.#everyMs,
+      this.#totalAt,
+      this.#clientIdleAt,
+      this.#serverIdleAt,
+      this.#halfClosedUntil,
+    )
+    return Math.max(0, next - now)
   }
 
   /**
@@ -43,7 +53,6 @@ export class IdleWatch {
    * @param server - the same for the backend.
    */
   look(now: number, client: number, server: number, halfClosed: boolean): Expiry | undefined {
-    const { total, client: clientMs, server: serverMs, halfClosed: halfClosedMs } = this.#timeouts
     if (client !== this.#client) {
       this.#client = client
       this.#clientAt = now
@@ -52,11 +61,35 @@ export class IdleWatch {
       this.#server = server
       this.#serverAt = now
     }
-    if (total > 0 && now - this.#startedAt >= total) return 'total'
-    const lastAt = Math.max(this.#clientAt, this.#serverAt)
-    if (halfClosed && halfClosedMs > 0 && now - lastAt >= halfClosedMs) return 'half-closed'
-    if (clientMs > 0 && now - this.#clientAt >= clientMs) return 'client-idle'
-    if (serverMs > 0 && now - this.#serverAt >= serverMs) return 'server-idle'
+    if (halfClosed && this.#halfClosedAt > now) this.#halfClosedAt = now
+    if (now >= this.#totalAt) return 'total'
+    if (now >= this.#halfClosedUntil) return 'half-closed'
+    if (now >= this.#clientIdleAt) return 'client-idle'
+    if (now >= this.#serverIdleAt) return 'server-idle'
     return undefined
   }
+
+  get #totalAt(): number {
+    return deadline(this.#startedAt, this.#timeouts.total)
+  }
+
+  get #clientIdleAt(): number {
+    return deadline(this.#clientAt, this.#timeouts.client)
+  }
+
+  get #serverIdleAt(): number {
+    return deadline(this.#serverAt, this.#timeouts.server)
+  }
+
+  /** Silence before the FIN does not count: the other side may just be at work on its answer. */
+  get #halfClosedUntil(): number {
+    return deadline(
+      Math.max(this.#clientAt, this.#serverAt, this.#halfClosedAt),
+      this.#timeouts.halfClosed,
+    )
+  }
+}
+
+function deadline(from: number, timeoutMs: number): number {
+  return timeoutMs > 0 ? from + timeoutMs : Number.POSITIVE_INFINITY
 }

@@ -76,7 +76,9 @@ export class Preread implements StreamHandler {
     else this.#readHello(rest)
   }
 
-  ended(): void {
+  ended(stream: Stream): void {
+    // A look whether somebody listens, as health checks do.
+    if (stream.bytesRead === 0) return this.#fail('closed', undefined)
     this.#fail(
       this.#proxy === undefined ? 'client-hello-invalid' : 'proxy-header-invalid',
       undefined,
@@ -93,7 +95,9 @@ export class Preread implements StreamHandler {
   #readProxy(bytes: Uint8Array): number | undefined {
     let frame: ReturnType<ProxyFramer['push']>
     try {
-      frame = this.#proxy!.push(bytes)
+      // The header outlives this call. The range may be a Node Buffer, whose `slice` copies nothing: the
+      // framer must see it as plain bytes.
+      frame = this.#proxy!.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     } catch (error) {
       this.#fail('proxy-header-invalid', error as SteelyardError)
       return undefined

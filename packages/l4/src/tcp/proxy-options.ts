@@ -56,9 +56,16 @@ export function acceptProxy(options: AcceptProxyOptions, path = 'acceptProxy'): 
   if (options.from.length === 0)
     throw invalidOption(`${path}.from`, 'needs at least one block to trust')
   const trusted = cidrSet(options.from, `${path}.from`)
+  const { untrusted = 'reject', versions = [1, 2] } = options
+  if (untrusted !== 'reject' && untrusted !== 'direct') {
+    throw invalidOption(`${path}.untrusted`, `"${String(untrusted)}" is neither reject nor direct`)
+  }
+  if (versions.length === 0 || versions.some((version) => version !== 1 && version !== 2)) {
+    throw invalidOption(`${path}.versions`, `[${versions.join(', ')}]: use 1, 2 or both`)
+  }
   return {
-    untrusted: options.untrusted ?? 'reject',
-    versions: options.versions ?? [1, 2],
+    untrusted,
+    versions: [...versions],
     trusts(text) {
       const address = tryParseAddress(text)
       return address !== undefined && trusted.has(address)
@@ -75,11 +82,22 @@ export type SendProxy = (backend: Stream, connection: ProxiedConnection) => void
  * @throws `invalid-option` for TLVs in version 1, and for TLVs that no header has room for.
  */
 export function sendProxy(init: 'v1' | 'v2' | SendProxyOptions, path = 'sendProxy'): SendProxy {
+  if (typeof init === 'string' && init !== 'v1' && init !== 'v2') {
+    throw invalidOption(path, `"${String(init)}" is neither v1 nor v2`)
+  }
   const options: SendProxyOptions =
     typeof init === 'string' ? { version: init === 'v1' ? 1 : 2 } : init
+  if (options.version !== 1 && options.version !== 2) {
+    throw invalidOption(`${path}.version`, `${String(options.version)} is neither 1 nor 2`)
+  }
   const { version, passTlvs = false, tlsFacts = false, crc32c = false, tlvs = [] } = options
   if (version === 1 && (passTlvs || tlsFacts || crc32c || tlvs.length > 0)) {
     throw invalidOption(path, 'version 1 has no room for TLVs: use version 2')
+  }
+  for (const [index, { type }] of tlvs.entries()) {
+    if (!Number.isInteger(type) || type < 0 || type > 255) {
+      throw invalidOption(`${path}.tlvs[${index}].type`, `${type} is not a type: use 0 to 255`)
+    }
   }
   if (tlvs.reduce((sum, { value }) => sum + 3 + value.length, 0) > tlvLimit) {
     throw invalidOption(`${path}.tlvs`, `are longer than ${tlvLimit} bytes together`)

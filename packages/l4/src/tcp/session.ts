@@ -1,9 +1,10 @@
 import {
+  type Backend,
   type Pool,
   type Relay,
   type RelayEnd,
   type SocketAddress,
-  type SteelyardError,
+  SteelyardError,
   type Stream,
   type StreamHandler,
   type TransportError,
@@ -14,6 +15,7 @@ import type { ClientHello } from '../tls/client-hello.ts'
 import type { TlsContexts } from '../tls/contexts.ts'
 import type { TlsFacts } from '../tls/facts.ts'
 import { terminate } from '../tls/terminate.ts'
+import { rethrow } from '../transport/stream.ts'
 import { Dial, type DialOwner } from './dial.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { Preread, type PrereadOwner } from './preread.ts'
@@ -76,10 +78,10 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     return this.#target.pool
   }
 
-  /** The member it is on; absent before one was reached. */
-  get backendId(): string | undefined {
+  /** The member it is on, or is being connected to. */
+  get backend(): Backend | undefined {
     const slot = this.#dial?.slot ?? -1
-    return slot < 0 ? undefined : this.pool.backendAt(slot).id
+    return slot < 0 ? undefined : this.pool.backendAt(slot)
   }
 
   get bytesFromClient(): number {
@@ -92,12 +94,20 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
 
   /** Begins; the client's stream is paused until something is wanted of it. */
   begin(): void {
-    const { acceptProxy, acl, routes, timeouts } = this.settings
+    const { acceptProxy, routes, timeouts } = this.settings
+    // It may have gone while it was parked, and nobody tells of that a second time.
+    if (this.#client.state === 'closed') return this.#finish('closed', 'client', undefined)
+    // Reset before it was accepted, as quick health checks do: the kernel no longer knows who it was, so
+    // nothing that asks for the address may judge it.
+    if (this.source.address === '' && this.destination.family !== 'unix') {
+      return this.#refuse('reset', 'client')
+    }
+    if (timeouts.total > 0) this.#host.wheel.arm(this.#timer, timeouts.total)
     const trusted = acceptProxy?.trusts(this.source.address) ?? false
     if (acceptProxy !== undefined && !trusted && acceptProxy.untrusted === 'reject') {
       return this.#refuse('proxy-header-untrusted')
     }
-    if (!trusted && acl !== undefined && !acl(this)) return this.#refuse('acl-denied')
+    if (!trusted && !this.#allowed()) return
     const clientHello = routes !== undefined || this.settings.terminate !== undefined
     if (!trusted && !clientHello) return this.prereadDone(none, undefined)
     this.#preread = new Preread(
@@ -121,21 +131,29 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     else this.#relay.stop('reset')
   }
 
+  /** A member went down; a connection that is still being made goes to the next candidate instead. */
+  memberDown(pool: Pool, { id, address }: Backend): void {
+    if (this.#over || this.settings.whenDown !== 'reset' || this.pool !== pool) return
+    const { backend } = this
+    // After a change of address the id names another server.
+    if (backend?.id !== id || backend.address !== address) return
+    if (this.#relay === undefined) this.#dial!.memberDown()
+    else this.cut('member-down')
+  }
+
   // -- Preread's owner --
 
   /** A header without addresses (LOCAL, UNKNOWN) leaves the socket's own in force. */
   proxied(header: ProxyHeader): boolean {
-    const { acl } = this.settings
     this.received = header
     this.source = header.source ?? this.source
     this.destination = header.destination ?? this.destination
-    if (acl === undefined || acl(this)) return true
-    this.#refuse('acl-denied')
-    return false
+    return this.#allowed()
   }
 
   prereadDone(rest: Uint8Array, hello: ClientHello | undefined): void {
     this.#preread = undefined
+    if (this.#over) return
     this.#client.handler = this
     this.serverName = hello?.serverName
     if (hello !== undefined && this.settings.terminate !== undefined) {
@@ -148,7 +166,7 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
 
   prereadFailed(reason: EndReason, error: SteelyardError | undefined): void {
     this.#preread = undefined
-    this.#refuse(reason, 'client', error)
+    this.#refuse(reason, reason === 'preread-timeout' ? 'balancer' : 'client', error)
   }
 
   // -- Dial's owner --
@@ -159,7 +177,7 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
 
   /** While it waits, the client is read: an end of the client must free the place in the queue. */
   waiting(): void {
-    this.#client.resume()
+    if (this.#earlyBytes < earlyLimit) this.#client.resume()
   }
 
   reached(backend: Stream): void {
@@ -167,18 +185,28 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     const { clock } = this.#host
     for (const bytes of this.#early) backend.write(bytes)
     this.#early = []
-    this.#relay = this.#host.transport.relay(this.#client, backend, {
-      done: (end) => this.#relayed(end),
-      ...(bandwidth.fromClient === undefined ? {} : { limitAtoB: bandwidth.fromClient }),
-      ...(bandwidth.toClient === undefined ? {} : { limitBtoA: bandwidth.toClient }),
-    })
+    try {
+      this.#relay = this.#host.transport.relay(this.#client, backend, {
+        done: (end) => this.#relayed(end),
+        ...(bandwidth.fromClient === undefined ? {} : { limitAtoB: bandwidth.fromClient.budget }),
+        ...(bandwidth.toClient === undefined ? {} : { limitBtoA: bandwidth.toClient.budget }),
+      })
+    } catch (error) {
+      backend.reset()
+      return this.#broke(error)
+    }
+    if (this.#over) return
     this.#backend = backend
     this.#idle = new IdleWatch(timeouts, this.#startedAt, clock.now())
     this.#watchAgain()
   }
 
   unreachable(reason: EndReason, error: SteelyardError): void {
-    this.#refuse(reason, 'backend', error)
+    this.#refuse(
+      reason,
+      error.source === 'backend' && isConnect(reason) ? 'backend' : 'balancer',
+      error,
+    )
   }
 
   // -- the client's stream between preread and relay --
@@ -198,6 +226,31 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     this.#finish(this.#cutReason ?? (error === undefined ? 'closed' : 'reset'), 'client', error)
   }
 
+  /** Asks the access list; false when the connection is over because of it. */
+  #allowed(): boolean {
+    const { acl } = this.settings
+    try {
+      // Whoever was asked may have cut it meanwhile.
+      if (acl === undefined || acl(this)) return !this.#over
+    } catch (error) {
+      this.#broke(error)
+      return false
+    }
+    this.#refuse('acl-denied')
+    return false
+  }
+
+  /** What the embedder gave us threw: as visible as any uncaught error, and only this connection ends. */
+  #broke(cause: unknown): void {
+    rethrow(cause)
+    const error = new SteelyardError('a callback threw; the connection was reset', {
+      code: 'io',
+      source: 'system',
+      cause,
+    })
+    this.#refuse('error', 'balancer', error)
+  }
+
   #keep(bytes: Uint8Array): void {
     this.#early.push(bytes)
     this.#earlyBytes += bytes.length
@@ -205,17 +258,22 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
 
   #terminate(contexts: TlsContexts, hello: ClientHello, bytes: Uint8Array): void {
     const { transport, clock } = this.#host
+    const { preread } = this.settings.timeouts
     this.#handshake = new AbortController()
     terminate(this.#client, {
       contexts,
       transport,
       clock,
       preread: { hello, bytes },
-      handshakeTimeout: this.settings.timeouts.preread || Number.MAX_SAFE_INTEGER,
+      // One limit for all that the client must send first.
+      handshakeTimeout:
+        preread === 0
+          ? Number.MAX_SAFE_INTEGER
+          : Math.max(1, this.#startedAt + preread - clock.now()),
       signal: this.#handshake.signal,
     }).then(
       ({ stream, facts }) => this.#terminated(stream, facts, hello),
-      (error: SteelyardError) => this.#refuse('tls-failed', 'client', error),
+      (error: SteelyardError) => this.#tlsFailed(error),
     )
   }
 
@@ -228,6 +286,23 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     this.alpn = facts.alpn
     if (stream.state === 'closed') this.#finish('closed', 'client', undefined)
     else this.#choose(hello)
+  }
+
+  #tlsFailed(error: SteelyardError): void {
+    const client = this.#client
+    if (this.#over || client.state === 'closed') return this.#refuse('tls-failed', 'client', error)
+    // An alert is on its way, which a reset would destroy. Who sent it closes the stream before long;
+    // until then it holds a descriptor and counts.
+    const { handler } = client
+    client.handler = {
+      data: (stream, bytes) => handler.data(stream, bytes),
+      ended: (stream) => handler.ended(stream),
+      drained: (stream) => handler.drained(stream),
+      closed: (stream, failure) => {
+        handler.closed(stream, failure)
+        this.#refuse('tls-failed', 'client', error)
+      },
+    }
   }
 
   #choose(hello: ClientHello | undefined): void {
@@ -255,9 +330,11 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
   }
 
   #look(): void {
+    // Before the relay the timer stands for the total time alone.
+    if (this.#idle === undefined) return this.cut('total')
     const client = this.#client
     const backend = this.#backend!
-    const expiry = this.#idle!.look(
+    const expiry = this.#idle.look(
       this.#host.clock.now(),
       client.bytesRead + client.bytesWritten - client.pending,
       backend.bytesRead + backend.bytesWritten - backend.pending,
@@ -284,9 +361,9 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     this.#over = true
     const { counters, wheel } = this.#host
     wheel.disarm(this.#timer)
-    const record = this.#host.wantsRecord ? this.#record(reason, endedBy, error) : undefined
     if (this.#relay === undefined) this.#dial?.abandon()
-    else this.#dial!.release()
+    const record = this.#host.wantsRecord ? this.#record(reason, endedBy, error) : undefined
+    this.#dial?.release()
     counters.bytesFromClient += this.bytesFromClient
     counters.bytesToClient += this.bytesToClient
     counters.end(reason)
@@ -297,13 +374,12 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
     const { clock, name } = this.#host
     const dial = this.#dial
     const durationMs = clock.now() - this.#startedAt
-    const { backendId } = this
     return {
       listener: name,
       pool: this.pool.name,
       client: endpointText(this.source),
       local: endpointText(this.destination),
-      ...(backendId === undefined ? {} : { backend: backendId }),
+      ...(this.backend === undefined ? {} : { backend: this.backend.id }),
       startedAt: clock.wallNow() - durationMs,
       durationMs,
       queuedMs: dial?.queuedMs ?? 0,
@@ -323,4 +399,8 @@ export class TcpSession implements StreamHandler, ProxiedConnection, DialOwner, 
 function endpointText({ address, port, family, path }: SocketAddress): string {
   if (family === 'unix') return `unix:${path ?? ''}`
   return family === 6 ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function isConnect(reason: EndReason): boolean {
+  return reason === 'connect-failed' || reason === 'backend-tls-failed'
 }

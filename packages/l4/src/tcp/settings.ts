@@ -14,7 +14,7 @@ import {
 } from '@steelyard/core'
 import type { Acl } from '../acl.ts'
 import { byteBudget } from '../limits/byte-budget.ts'
-import type { ConnectionLimit } from '../limits/connection-limit.ts'
+import { type ConnectionLimit, connectionLimit } from '../limits/connection-limit.ts'
 import type { RetryBudget } from '../limits/retry-budget.ts'
 import type { Listen } from '../listen.ts'
 import { type NameRouter, type NameRoutes, nameRouter } from '../route-by-name.ts'
@@ -40,7 +40,10 @@ export interface TcpReconfiguration extends Partial<TcpTarget> {
   readonly retryBudget?: RetryBudget | undefined
   /** Take the client's address from a PROXY header. Default: no header is expected. */
   readonly acceptProxy?: AcceptProxyOptions | undefined
-  /** Bytes a second of the whole listener, each way. Default: no limit. */
+  /**
+   * Bytes a second of the whole listener, each way. A change makes a bound of its own for new connections.
+   * Default: no limit.
+   */
   readonly bandwidth?: { readonly fromClient?: Size; readonly toClient?: Size } | undefined
   /** TCP keep-alive probes to backends after this much silence. Default `0`: off. */
   readonly keepAlive?: Duration | undefined
@@ -51,7 +54,10 @@ export interface TcpReconfiguration extends Partial<TcpTarget> {
   readonly routes?: NameRoutes<TcpTarget> | undefined
   /** TLS with the client ends here, with these certificates. Default: TLS passes through untouched. */
   readonly terminate?: TlsContexts | undefined
-  /** Open connections of a member that goes down: `keep` leaves them alone, `reset` ends them. Default `keep`. */
+  /**
+   * Connections of a member that goes down: `keep` leaves them alone; `reset` ends those that are open, and
+   * those that are still being made go to the next candidate. Default `keep`.
+   */
   readonly whenDown?: 'keep' | 'reset' | undefined
 }
 
@@ -76,6 +82,12 @@ export interface TcpBalancerOptions extends TcpReconfiguration {
   readonly metrics?: Metrics
 }
 
+/** A bound on bytes, and what it is made of. */
+export interface Bandwidth {
+  readonly bytesPerSecond: number
+  readonly budget: ByteBudget
+}
+
 /** The options in force, complete and ready for the data path. */
 export interface TcpSettings {
   readonly target: Target
@@ -88,8 +100,8 @@ export interface TcpSettings {
   readonly retryBudget: RetryBudget | undefined
   readonly acceptProxy: AcceptProxy | undefined
   readonly bandwidth: {
-    readonly fromClient: ByteBudget | undefined
-    readonly toClient: ByteBudget | undefined
+    readonly fromClient: Bandwidth | undefined
+    readonly toClient: Bandwidth | undefined
   }
   readonly keepAliveMs: number
   readonly routes: NameRouter<Target> | undefined
@@ -100,14 +112,18 @@ export interface TcpSettings {
 /**
  * Completes and checks the options.
  *
+ * @param before - the settings that these follow: a bandwidth that stays is shared with the connections
+ * that are open.
  * @throws `invalid-option` with the path of the field.
  */
 export function tcpSettings(
   options: TcpBalancerOptions,
   clock: Clock,
   wheel: TimerWheel,
+  before?: TcpSettings,
 ): TcpSettings {
-  const { retries = 3, whenDown = 'keep', connectionLimit = 0 } = options
+  const { retries = 3, whenDown = 'keep' } = options
+  const { max } = connectionLimit(options.connectionLimit ?? 0)
   if (!Number.isInteger(retries) || retries < 0) {
     throw invalidOption(
       'retries',
@@ -119,22 +135,26 @@ export function tcpSettings(
   }
   const target = readyTarget(options)
   const routes = options.routes === undefined ? undefined : nameRouter(readyRoutes(options.routes))
-  const budget = (size: Size | undefined, path: string): ByteBudget | undefined =>
-    size === undefined
-      ? undefined
-      : byteBudget({ bytesPerSecond: parseSize(size, path), clock, wheel })
+  const budget = (side: 'fromClient' | 'toClient'): Bandwidth | undefined => {
+    const size = options.bandwidth?.[side]
+    if (size === undefined) return undefined
+    const bytesPerSecond = parseSize(size, `bandwidth.${side}`)
+    const known = before?.bandwidth[side]
+    if (known?.bytesPerSecond === bytesPerSecond) return known
+    return { bytesPerSecond, budget: byteBudget({ bytesPerSecond, clock, wheel }) }
+  }
   return Object.freeze({
     target,
     pools: [...new Set([target, ...(routes?.targets ?? [])].map(({ pool }) => pool))],
     acl: options.acl,
-    connectionLimit,
+    connectionLimit: max,
     timeouts: timeoutsMs(options.timeouts),
     retries,
     retryBudget: options.retryBudget,
     acceptProxy: options.acceptProxy === undefined ? undefined : acceptProxy(options.acceptProxy),
     bandwidth: {
-      fromClient: budget(options.bandwidth?.fromClient, 'bandwidth.fromClient'),
-      toClient: budget(options.bandwidth?.toClient, 'bandwidth.toClient'),
+      fromClient: budget('fromClient'),
+      toClient: budget('toClient'),
     },
     keepAliveMs: parseDuration(options.keepAlive ?? 0, 'keepAlive'),
     routes,

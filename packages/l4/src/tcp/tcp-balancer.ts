@@ -6,7 +6,6 @@ import {
   type Lifecycle,
   type Logger,
   lifecycle,
-  type Metrics,
   noMetrics,
   type Pool,
   parseDuration,
@@ -29,6 +28,7 @@ import { type ConnectionLimit, connectionLimit } from '../limits/connection-limi
 import { listenTarget, listenText } from '../listen.ts'
 import { certificateSeries } from '../tls/certificate-metrics.ts'
 import { nodeTransport } from '../transport/node-transport.ts'
+import { rethrow } from '../transport/stream.ts'
 import { Admission } from './admission.ts'
 import { TcpCounters, type TcpStats } from './counters.ts'
 import { TcpSession } from './session.ts'
@@ -40,6 +40,7 @@ import {
   type TcpSettings,
   tcpSettings,
 } from './settings.ts'
+import { tcpSeries } from './tcp-series.ts'
 
 /** What a TCP balancer tells. */
 export interface TcpBalancerEvents {
@@ -109,6 +110,9 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   #settings: TcpSettings
   #listener: StreamListener | undefined
   #uses: Disposable[] = []
+  /** Former settings whose connections are still to end when a member goes down. */
+  readonly #former = new Map<TcpSettings, Former>()
+  #unlistened: Promise<void> | undefined
   #collected: Disposable | undefined
   #emptied: (() => void) | undefined
 
@@ -207,31 +211,36 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   reconfigure(change: TcpReconfiguration): void {
     const { pool, ...rest } = change
     const options = { ...this.#options, ...rest, pool: pool ?? this.#options.pool }
-    const settings = tcpSettings(options, this.clock, this.wheel)
-    this.#limit.setMax(settings.connectionLimit)
+    const settings = tcpSettings(options, this.clock, this.wheel, this.#settings)
+    const { state } = this.#lifecycle
+    const live = state === 'starting' || state === 'running'
+    // The new pools are in use before the old ones are let go: a pool in both is checked without a gap.
+    const uses = live ? this.#usePools(settings) : this.#uses
+    const before = { settings: this.#settings, uses: this.#uses }
     this.#options = options
-    const before = this.#uses
     this.#settings = settings
-    if (this.#lifecycle.state === 'starting' || this.#lifecycle.state === 'running') {
-      // The new pools are in use before the old ones are let go: a pool in both is checked without a gap.
-      this.#uses = this.#usePools(settings)
-      for (const use of before) use[Symbol.dispose]()
-    }
+    this.#uses = uses
+    if (live) this.#retire(before.settings, before.uses)
+    this.#limit.setMax(settings.connectionLimit)
   }
 
-  async unlisten(): Promise<void> {
-    const listener = this.#listener
-    this.#listener = undefined
-    await listener?.close()
-    for (const stream of this.#admission.clear()) stream.reset()
+  unlisten(): Promise<void> {
+    if (this.#lifecycle.state === 'idle') return Promise.resolve()
+    this.#unlistened ??= this.#unlisten()
+    return this.#unlistened
   }
 
   finished(session: TcpSession, record: SessionRecord | undefined): void {
-    this.#sessions.delete(session)
-    if (record !== undefined) {
-      this.#options.onSession?.(record)
-      this.#events.emit('session', record)
-      if (tcpSessionChannel.hasSubscribers) tcpSessionChannel.publish(record)
+    const admitted = this.#sessions.delete(session)
+    if (record !== undefined) this.#tell(record)
+    if (!admitted) return
+    const former = this.#former.size === 0 ? undefined : this.#former.get(session.settings)
+    if (former !== undefined) {
+      former.sessions -= 1
+      if (former.sessions === 0) {
+        this.#former.delete(session.settings)
+        disposeAll(former.uses)
+      }
     }
     this.#admission.leave()
     if (this.#sessions.size === 0) this.#emptied?.()
@@ -239,53 +248,92 @@ class SocketBalancer implements TcpBalancer, SessionHost {
 
   async #open(signal: AbortSignal | undefined): Promise<void> {
     this.#uses = this.#usePools(this.#settings)
+    let listener: StreamListener | undefined
     try {
-      this.#listener = await this.transport.listen(
+      listener = await this.transport.listen(
         { ...listenTarget(this.#options.listen), ...(signal === undefined ? {} : { signal }) },
         {
           accepted: (stream) => this.#accepted(stream),
           failed: (error) => this.#acceptFailed(error),
         },
       )
+      this.#collected = (this.#options.metrics ?? noMetrics).collect((report) => {
+        const labels = { listener: this.name }
+        const { terminate } = this.#settings
+        if (terminate !== undefined) certificateSeries(terminate, labels, report)
+        tcpSeries(this.stats(), labels, report)
+      })
     } catch (error) {
       this.#letGo()
+      await listener?.close()
       throw error
     }
-    this.#collected = this.#collect(this.#options.metrics ?? noMetrics)
+    if (this.#unlistened !== undefined) return listener.close()
+    this.#listener = listener
+    if (this.#admission.parked > 0) listener.pause()
   }
 
   async #close(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.unlisten()
-    await this.#drained(drainMs, signal)
-    this.#cut({}, 'drain-deadline')
-    await this.#drained(Number.POSITIVE_INFINITY, undefined)
-    this.#admission[Symbol.dispose]()
-    this.#collected?.[Symbol.dispose]()
-    this.#letGo()
-    if (this.#options.wheel === undefined) this.wheel[Symbol.dispose]()
+    try {
+      await this.unlisten()
+    } finally {
+      await this.#drained(drainMs, signal)
+      this.#cut({}, 'drain-deadline')
+      await this.#drained(Number.POSITIVE_INFINITY, undefined)
+      this.#admission[Symbol.dispose]()
+      this.#collected?.[Symbol.dispose]()
+      this.#letGo()
+      if (this.#options.wheel === undefined) this.wheel[Symbol.dispose]()
+    }
+  }
+
+  async #unlisten(): Promise<void> {
+    const listener = this.#listener
+    this.#listener = undefined
+    // Before the wait: who is parked must not be let in any more.
+    for (const stream of this.#admission.clear()) this.#turnAway(stream)
+    await listener?.close()
   }
 
   /** Resolves when no session is left, the time is up, or the signal aborts. */
   async #drained(withinMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#sessions.size === 0 || withinMs <= 0 || signal?.aborted === true) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#emptied = resolve
-    signal?.addEventListener('abort', () => resolve(), { once: true })
-    const deadline = Number.isFinite(withinMs) ? this.clock.after(withinMs, resolve) : undefined
+    const enough = (): void => resolve()
+    this.#emptied = enough
+    signal?.addEventListener('abort', enough, { once: true })
+    const deadline = Number.isFinite(withinMs) ? this.clock.after(withinMs, enough) : undefined
     await promise
     deadline?.[Symbol.dispose]()
+    signal?.removeEventListener('abort', enough)
     this.#emptied = undefined
   }
 
   #accepted(stream: Stream): void {
     this.counters.accepted += 1
-    this.#admission.arrive(stream)
+    if (this.#unlistened === undefined) this.#admission.arrive(stream)
+    else this.#turnAway(stream)
   }
 
   #begin(stream: Stream): void {
     const session = new TcpSession(this, this.#settings, stream)
     this.#sessions.add(session)
     session.begin()
+  }
+
+  /** Ends a connection that was accepted and never admitted; it has its record all the same. */
+  #turnAway(stream: Stream): void {
+    new TcpSession(this, this.#settings, stream).cut('cut')
+  }
+
+  #tell(record: SessionRecord): void {
+    try {
+      this.#options.onSession?.(record)
+    } catch (error) {
+      rethrow(error)
+    }
+    this.#events.emit('session', record)
+    if (tcpSessionChannel.hasSubscribers) tcpSessionChannel.publish(record)
   }
 
   #acceptFailed(error: TransportError): void {
@@ -301,84 +349,56 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   }
 
   #usePools(settings: TcpSettings): Disposable[] {
-    return settings.pools.flatMap((pool) => [
-      pool.use(),
-      pool.on('health', ({ backend, health }) => {
-        if (health === 'down' && this.#settings.whenDown === 'reset') {
-          this.#cut({ backendId: backend.id, pool }, 'member-down')
-        }
-      }),
-    ])
+    const uses: Disposable[] = []
+    try {
+      for (const pool of settings.pools) {
+        uses.push(pool.use())
+        if (settings.whenDown === 'keep') continue
+        uses.push(
+          pool.on('health', ({ backend, health }) => {
+            if (health !== 'down') return
+            for (const session of [...this.#sessions]) session.memberDown(pool, backend)
+          }),
+        )
+      }
+    } catch (error) {
+      disposeAll(uses)
+      throw error
+    }
+    return uses
+  }
+
+  /** Lets go of the pools, at once or when the last connection that is to hear of them has ended. */
+  #retire(settings: TcpSettings, uses: readonly Disposable[]): void {
+    let sessions = 0
+    if (settings.whenDown === 'reset') {
+      for (const session of this.#sessions) if (session.settings === settings) sessions += 1
+    }
+    if (sessions === 0) disposeAll(uses)
+    else this.#former.set(settings, { uses, sessions })
   }
 
   #letGo(): void {
-    for (const use of this.#uses) use[Symbol.dispose]()
+    disposeAll(this.#uses)
     this.#uses = []
+    for (const { uses } of this.#former.values()) disposeAll(uses)
+    this.#former.clear()
   }
+}
 
-  #collect(metrics: Metrics): Disposable {
-    const labels = { listener: this.name }
-    return metrics.collect((report) => {
-      const { terminate } = this.#settings
-      if (terminate !== undefined) certificateSeries(terminate, labels, report)
-      const stats = this.stats()
-      report('gauge', 'steelyard_l4_connections', 'Open TCP connections.', stats.active, labels)
-      report(
-        'gauge',
-        'steelyard_l4_queued',
-        'Connections that wait for room.',
-        stats.queued,
-        labels,
-      )
-      report(
-        'counter',
-        'steelyard_l4_accepted_total',
-        'Accepted TCP connections.',
-        stats.accepted,
-        labels,
-      )
-      report(
-        'counter',
-        'steelyard_l4_accept_failures_total',
-        'Failed accepts.',
-        stats.acceptFailures,
-        labels,
-      )
-      report(
-        'counter',
-        'steelyard_l4_connect_failures_total',
-        'Failed connects to backends.',
-        stats.connectFailures,
-        labels,
-      )
-      report(
-        'counter',
-        'steelyard_l4_retries_total',
-        'Connects tried on another member.',
-        stats.retries,
-        labels,
-      )
-      report('counter', 'steelyard_l4_bytes_total', 'Bytes relayed.', stats.bytesFromClient, {
-        ...labels,
-        direction: 'from-client',
-      })
-      report('counter', 'steelyard_l4_bytes_total', 'Bytes relayed.', stats.bytesToClient, {
-        ...labels,
-        direction: 'to-client',
-      })
-      for (const [reason, count] of Object.entries(stats.ended)) {
-        report('counter', 'steelyard_l4_ended_total', 'Finished connections by reason.', count, {
-          ...labels,
-          reason,
-        })
-      }
-    })
-  }
+/** What connections of former settings still need. */
+interface Former {
+  readonly uses: readonly Disposable[]
+  sessions: number
+}
+
+function disposeAll(items: readonly Disposable[]): void {
+  for (const item of items) item[Symbol.dispose]()
 }
 
 function matches(session: TcpSession, { backendId, pool }: CutFilter): boolean {
   return (
-    (backendId === undefined || session.backendId === backendId) &&
+    (backendId === undefined || session.backend?.id === backendId) &&
     (pool === undefined || session.pool === pool)
   )
 }

@@ -206,8 +206,11 @@ class Termination {
     this.#socket = socket
     // OpenSSL refuses to renegotiate; this ends the connection of who tries.
     socket.disableRenegotiation()
-    const failed = (error: Error): void =>
-      this.#fail(handshakeFailed('client', reasonOf(error), error))
+    const failed = (error: Error): void => {
+      const { code } = error as NodeJS.ErrnoException
+      const judge = code === noCertificate ? verifyFailed : handshakeFailed
+      this.#fail(judge('client', reasonOf(error), error))
+    }
     const closed = (): void => this.#fail(handshakeFailed('client', 'it closed the connection'))
     socket.on('error', failed)
     socket.on('end', closed)
@@ -259,6 +262,9 @@ class Termination {
     this.#options.signal?.removeEventListener('abort', this.#abort)
   }
 }
+
+/** Node's code for OpenSSL's refusal of a client that has to have a certificate and presents none. */
+const noCertificate = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'
 
 /**
  * What is wrong with the client's certificate. OpenSSL has verified it, but Node leaves the decision to

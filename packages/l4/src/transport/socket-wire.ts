@@ -131,9 +131,11 @@ export class SocketWire implements Wire {
     const carrier = this.#encrypted ? this.#init.carrier : socket
     if (carrier === undefined || carrier.connecting || carrier.remotePort === undefined) {
       socket.destroy()
-    } else if (carrier.writableEnded && carrier.writableLength === 0 && !carrier.writableFinished) {
-      // libuv refuses to reset while it shuts down, and Node then loses the handle.
-      carrier.once('finish', () => carrier.resetAndDestroy())
+    } else if (socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished) {
+      // libuv refuses to reset while it shuts down, and Node then loses the handle. A TLS socket shuts
+      // its carrier down behind the carrier's back.
+      socket.once('finish', () => carrier.resetAndDestroy())
+      if (socket !== carrier) destroyUnlessFinished(socket)
     } else {
       carrier.resetAndDestroy()
     }
@@ -241,6 +243,18 @@ export class SocketWire implements Wire {
     this.#owner.wireRead(bytes)
     return true
   }
+}
+
+/**
+ * Shutting down takes one turn of the loop, unless the close_notify finds the kernel's buffer full: then it
+ * lasts for as long as the peer does not read.
+ */
+function destroyUnlessFinished(socket: Socket): void {
+  setImmediate(() =>
+    setImmediate(() => {
+      if (!socket.writableFinished) socket.destroy()
+    }),
+  )
 }
 
 /** Under this symbol a socket keeps its wire, so that one set of listeners serves them all. */

@@ -241,7 +241,7 @@ describe('tcp balancer with TLS', () => {
     const refused = tcpConnect(bad.port, '127.0.0.1')
     expect(await ending(refused)).toBe('ECONNRESET')
     const record = await bad.record()
-    expect(record).toMatchObject({ reason: 'connect-failed', endedBy: 'backend' })
+    expect(record).toMatchObject({ reason: 'backend-tls-failed', endedBy: 'backend' })
     expect(record.error?.cause).toMatchObject({ code: 'tls-verify-failed' })
   })
 
