@@ -95,9 +95,7 @@ export class Preread implements StreamHandler {
   #readProxy(bytes: Uint8Array): number | undefined {
     let frame: ReturnType<ProxyFramer['push']>
     try {
-      // The header outlives this call. The range may be a Node Buffer, whose `slice` copies nothing: the
-      // framer must see it as plain bytes.
-      frame = this.#proxy!.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      frame = this.#proxy!.push(bytes)
     } catch (error) {
       this.#fail('proxy-header-invalid', error as SteelyardError)
       return undefined

@@ -193,7 +193,8 @@ it('counts, tells and closes everything exactly once, whatever happens in whatev
         const check = (): void => {
           const { active, queued, accepted } = balancer.stats()
           expect(violations).toEqual([])
-          for (const { load } of pools) for (const count of load.active) if (count < 0) throw load
+          for (const { load } of pools)
+            for (const count of load.active) if (count < 0) throw new Error('a negative count')
           const counted = first.load.sum() + second.load.sum()
           const on = [...memberIds, '10.1.0.4:80'].map((backendId) =>
             balancer.connections({ backendId }),
@@ -321,7 +322,7 @@ it('counts, tells and closes everything exactly once, whatever happens in whatev
               happening satisfies never
           }
           // What a connect that threw has to tell comes in a microtask.
-          await null
+          await Promise.resolve()
           check()
         }
         const controller = new AbortController()

@@ -23,7 +23,7 @@ function attachable(): HealthCheck & { attached: number } {
       }
     },
   }
-  return check as HealthCheck & { attached: number }
+  return check
 }
 
 describe('tcp session', () => {

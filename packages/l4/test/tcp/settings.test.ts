@@ -64,7 +64,7 @@ describe('proxy options', () => {
     const wrong =
       (options: object): (() => unknown) =>
       () =>
-        acceptProxy({ from, ...options } as Parameters<typeof acceptProxy>[0])
+        acceptProxy({ from, ...options })
     expect(wrong({ untrusted: 'Reject' })).toThrow(refused('acceptProxy.untrusted'))
     expect(wrong({ versions: [] })).toThrow(refused('acceptProxy.versions'))
     expect(wrong({ versions: [3] })).toThrow(refused('acceptProxy.versions'))
