@@ -3,22 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, CommanderError, Option } from 'commander'
 import { wantsColour } from './cli/colours.ts'
 import type { TerminalSize } from './cli/screen.ts'
-import { checkCommand } from './commands/check.ts'
 import type { ExitCode, LiveIo } from './commands/command-io.ts'
-import { planCommand as planAgainst } from './commands/plan.ts'
-import {
-  applyCommand,
-  drainCommand,
-  explained,
-  planCommand,
-  statusCommand,
-  undrainCommand,
-  weightCommand,
-} from './commands/remote.ts'
-import { runCommand } from './commands/run.ts'
-import { schemaCommand } from './commands/schema.ts'
-import { demoCommand } from './demo/demo.ts'
-import { nodeFiles } from './runtime/node-files.ts'
+import { explained } from './commands/remote.ts'
 import { version } from './version.ts'
 
 const io: LiveIo = {
@@ -43,7 +29,10 @@ const io: LiveIo = {
     }),
 }
 
-/** Runs the command line and gives its exit code: 0 well, 1 findings, 2 wrong use. */
+/**
+ * Runs the command line and gives its exit code: 0 well, 1 findings, 2 wrong use. Each command is
+ * loaded when it is asked for: those that talk to a node need little of what a node is made of.
+ */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = 0
   const program = new Command('steelyard')
@@ -65,6 +54,8 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .option('--json', 'findings as JSON', false)
     .option('--strict', 'warnings count too', false)
     .action(async (file: string, options: { json: boolean; strict: boolean }) => {
+      const { checkCommand } = await import('./commands/check.ts')
+      const { nodeFiles } = await import('./runtime/node-files.ts')
       code = await checkCommand(file, { ...options, files: nodeFiles(file) }, io)
     })
   program
@@ -73,6 +64,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .requiredOption('-c, --config <file>', 'the document')
     .option('--no-watch', 'reload on SIGHUP only')
     .action(async (options: { config: string; watch: boolean }) => {
+      const { runCommand } = await import('./commands/run.ts')
       code = await runCommand(options, io)
     })
   remote('plan <file>')
@@ -80,16 +72,21 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .option('--json', 'steps as JSON', false)
     .option('--against <file>', 'compare with another document in place of the running node')
     .action(async (file: string, options: { admin: string; json: boolean; against?: string }) => {
-      const { against } = options
-      code =
-        against === undefined
-          ? await planCommand(file, options, io)
-          : await planAgainst(file, { json: options.json, against, files: nodeFiles(file) }, io)
+      const { against, json } = options
+      if (against === undefined) {
+        const { planCommand } = await import('./commands/remote-document.ts')
+        code = await planCommand(file, options, io)
+      } else {
+        const { planCommand } = await import('./commands/plan.ts')
+        const { nodeFiles } = await import('./runtime/node-files.ts')
+        code = await planCommand(file, { json, against, files: nodeFiles(file) }, io)
+      }
     })
   remote('apply <file>')
     .description('bring the running node to a document')
     .option('--json', 'result as JSON', false)
     .action(async (file: string, options: { admin: string; json: boolean }) => {
+      const { applyCommand } = await import('./commands/remote-document.ts')
       code = await applyCommand(file, options, io)
     })
   remote('status')
@@ -99,6 +96,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
       new Option('-o, --output <format>', 'form').choices(['table', 'json']).default('table'),
     )
     .action(async (options: { admin: string; watch: boolean; output: 'table' | 'json' }) => {
+      const { statusCommand } = await import('./commands/status.ts')
       code = await statusCommand(options, io)
     })
   remote('drain <pool/member>')
@@ -106,22 +104,26 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .option('--timeout <duration>', 'cut what remains after this time, such as 30s')
     .option('--no-wait', 'do not wait until it is empty')
     .action(async (target: string, options: { admin: string; timeout?: string; wait: boolean }) => {
+      const { drainCommand } = await import('./commands/member.ts')
       code = await drainCommand(target, { ...options, timeout: options.timeout }, io)
     })
   remote('undrain <pool/member>')
     .description('let a member in again, as the document says')
     .action(async (target: string, options: { admin: string }) => {
+      const { undrainCommand } = await import('./commands/member.ts')
       code = await undrainCommand(target, options, io)
     })
   remote('weight <pool/member> <weight>')
     .description('another weight for a member, until undrain')
     .action(async (target: string, weight: string, options: { admin: string }) => {
+      const { weightCommand } = await import('./commands/member.ts')
       code = await weightCommand(target, weight, options, io)
     })
   program
     .command('schema')
     .description('print the JSON Schema of the document')
-    .action(() => {
+    .action(async () => {
+      const { schemaCommand } = await import('./commands/schema.ts')
       code = schemaCommand(io)
     })
   program
@@ -129,6 +131,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .description('three TCP backends, one UDP service, and a live table')
     .option('--smoke', 'drive it by itself, say what happened, and exit', false)
     .action(async (options: { smoke: boolean }) => {
+      const { demoCommand } = await import('./demo/demo.ts')
       code = await demoCommand(options, io)
     })
 

@@ -1,9 +1,9 @@
-import { chmod, lstat, unlink } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { connect } from 'node:net'
-import { isSteelyardError, type Logger, parseDuration, SteelyardError } from '@steelyard/core'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { isSteelyardError, type Logger, SteelyardError } from '@steelyard/core'
 import { parseEndpoint } from '@steelyard/core/ip'
-import type { AdminTarget, MemberOverride, Outcome } from './admin-target.ts'
+import type { AdminTarget, Outcome } from './admin-target.ts'
+import { listenAt } from './listen-at.ts'
+import { overrideOf } from './override-body.ts'
 
 /** The admin endpoint: health, status, metrics, and the verbs of the command line. */
 export interface AdminServer extends AsyncDisposable {
@@ -25,6 +25,9 @@ export interface AdminServerOptions {
 
 /** How long requests that are being answered may take when the endpoint closes. */
 const closeWithinMs = 1000
+
+/** Connections at one time. */
+const mostConnections = 1000
 
 /** A document of this many bytes at most. */
 const bodyLimit = 4 * 1024 ** 2
@@ -66,9 +69,8 @@ export async function adminServer({
       )
     },
   )
-  if (endpoint.path !== undefined) await removeStale(endpoint.path)
-  await listening(server, endpoint)
-  if (endpoint.path !== undefined) await chmod(endpoint.path, 0o660)
+  await listenAt(server, endpoint)
+  server.maxConnections = mostConnections
   return {
     address: endpoint.path === undefined ? `http://${endpoint.text}` : endpoint.text,
     setReadOnly(only) {
@@ -113,7 +115,9 @@ function changingRoutes(target: AdminTarget): ReadonlyMap<string, Handler> {
     [
       'POST /pools/*/members/*',
       async (request, [pool = '', member = '']) =>
-        outcome(target.override(pool, member, overrideOf(await bodyOf(request)))),
+        outcome(
+          target.override(pool, member, overrideOf((await bodyOf(request)).toString('utf8'))),
+        ),
     ],
     [
       'DELETE /pools/*/members/*',
@@ -203,59 +207,7 @@ function decoded(segment: string): string {
   }
 }
 
-function overrideOf(body: string): MemberOverride {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch (cause) {
-    throw new SteelyardError('the body is not JSON', {
-      code: 'invalid-body',
-      source: 'client',
-      cause,
-    })
-  }
-  if (typeof value !== 'object' || value === null) {
-    throw new SteelyardError('the body is no object', { code: 'invalid-body', source: 'client' })
-  }
-  const { state, weight, cutAfter, ...rest } = value as Record<string, unknown>
-  const unknown = Object.keys(rest)
-  if (unknown.length > 0) {
-    throw new SteelyardError(`"${unknown[0]}" is not known: use state, weight, cutAfter`, {
-      code: 'invalid-body',
-      source: 'client',
-    })
-  }
-  if (state !== undefined && state !== 'enabled' && state !== 'draining' && state !== 'disabled') {
-    throw new SteelyardError('state is none of enabled, draining, disabled', {
-      code: 'invalid-body',
-      source: 'client',
-    })
-  }
-  if (
-    weight !== undefined &&
-    !(Number.isInteger(weight) && Number(weight) >= 0 && Number(weight) <= 65_535)
-  ) {
-    throw new SteelyardError('weight is not a whole number from 0 to 65535', {
-      code: 'invalid-body',
-      source: 'client',
-    })
-  }
-  if (cutAfter !== undefined && state !== 'draining' && state !== 'disabled') {
-    throw new SteelyardError('cutAfter goes with the state draining or disabled only', {
-      code: 'invalid-body',
-      source: 'client',
-    })
-  }
-  return {
-    ...(state === undefined ? {} : { state }),
-    ...(weight === undefined ? {} : { weight: Number(weight) }),
-    ...(cutAfter === undefined
-      ? {}
-      : { cutAfterMs: parseDuration(cutAfter as string | number, 'cutAfter') }),
-  }
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -268,7 +220,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     }
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function outcome({ ok, body }: Outcome): Reply {
@@ -292,50 +244,4 @@ function send(response: ServerResponse, { status, body, type }: Reply): void {
     'x-content-type-options': 'nosniff',
   })
   response.end(response.req.method === 'HEAD' ? undefined : body)
-}
-
-/** A socket file that nobody listens on any more is in the way of a restart; any other file stays. */
-async function removeStale(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined)
-  if (found === undefined) return
-  if (!found.isSocket() || (await answers(path))) {
-    const problem = found.isSocket()
-      ? 'is in use: does another steelyard run?'
-      : 'is there and is no socket'
-    throw new SteelyardError(`${path} ${problem}`, { code: 'address-in-use', source: 'system' })
-  }
-  await unlink(path)
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path)
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
-  })
-}
-
-function listening(
-  server: Server,
-  endpoint: { host: string; port: number; path?: string; text: string },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        new SteelyardError(
-          `the admin endpoint cannot listen on ${endpoint.text}: ${cause.message}`,
-          {
-            code: cause.code === 'EADDRINUSE' ? 'address-in-use' : 'io',
-            source: 'system',
-            cause,
-          },
-        ),
-      )
-    })
-    if (endpoint.path === undefined) server.listen(endpoint.port, endpoint.host, resolve)
-    else server.listen(endpoint.path, resolve)
-  })
 }

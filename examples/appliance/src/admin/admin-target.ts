@@ -27,8 +27,9 @@ export interface AdminTarget {
   readiness(): Readiness
   status(): NodeStatus
   metrics(): string
-  plan(text: string): Promise<Outcome>
-  apply(text: string): Promise<Outcome>
+  plan(document: Uint8Array): Promise<Outcome>
+  /** Throws `draining` when the node is about to stop. */
+  apply(document: Uint8Array): Promise<Outcome>
   /** Throws `no-such-pool` or `no-such-backend`. */
   override(pool: string, member: string, change: MemberOverride): Outcome
   /** Undoes every override of the member. */

@@ -1,5 +1,7 @@
 import type { MemberCondition } from '@steelyard/core'
 import type { TcpStats, UdpStats } from '@steelyard/l4'
+import type { ObjectKind } from '../desired/inspection.ts'
+import type { Step } from '../reconcile/step.ts'
 import type { MemberOverride } from './admin-target.ts'
 
 /** A member as `steelyard status` shows it. */
@@ -51,9 +53,11 @@ export interface LoadBalancerReport {
 
 /** An object of the document that does not run, or not in its newest form, and why. */
 export interface QuarantineReport {
-  /** Its place in the document, or what kind of thing could not be brought about. */
-  readonly path: string
+  readonly kind: ObjectKind | Step['kind']
+  /** Of a listener `load balancer/listener`. */
   readonly name: string
+  /** Its place in the document; absent where the document is right, and something else is in the way. */
+  readonly path?: string
   readonly reason: string
   /** An earlier form of it runs on. */
   readonly kept: boolean
@@ -94,4 +98,10 @@ export interface AddressPoolReport {
   readonly exhausted: boolean
   readonly disabled: boolean
   readonly assignments: Readonly<Record<string, readonly string[]>>
+}
+
+/** A problem in one line: `listener cache/redis left out: …`. */
+export function problemText({ kind, name, reason, kept }: QuarantineReport): string {
+  const what = kind === name ? name : `${kind.replace('-', ' ')} ${name}`
+  return `${what} ${kept ? 'runs on in its earlier form' : 'left out'}: ${reason}`
 }

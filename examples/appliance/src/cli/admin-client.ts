@@ -11,7 +11,7 @@ export interface AdminReply {
 /** Talks to the admin endpoint of a running node. */
 export interface AdminClient {
   get(path: string): Promise<AdminReply>
-  post(path: string, body: string): Promise<AdminReply>
+  post(path: string, body: string | Uint8Array): Promise<AdminReply>
   delete(path: string): Promise<AdminReply>
 }
 
@@ -23,10 +23,11 @@ export function adminClient(listen: string): AdminClient {
   const { host, port, path: socketPath, text } = parseEndpoint(listen, '--admin')
   const at = socketPath === undefined ? { host, port } : { socketPath }
 
-  function call(method: string, path: string, body?: string): Promise<AdminReply> {
+  function call(method: string, path: string, body?: string | Uint8Array): Promise<AdminReply> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
-        { ...at, method, path, timeout: 60_000, headers: { host: 'localhost' } },
+        // No connection is kept: the node may restart between two requests.
+        { ...at, method, path, agent: false, timeout: 60_000, headers: { host: 'localhost' } },
         (response) => {
           read(response).then(
             (content) => resolve({ status: response.statusCode ?? 0, body: content }),

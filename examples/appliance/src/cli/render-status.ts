@@ -1,5 +1,11 @@
 import type { MemberCondition } from '@steelyard/core'
-import type { ListenerReport, MemberReport, NodeStatus, PoolReport } from '../admin/status.ts'
+import {
+  type ListenerReport,
+  type MemberReport,
+  type NodeStatus,
+  type PoolReport,
+  problemText,
+} from '../admin/status.ts'
 import type { Colours } from './colours.ts'
 import { table } from './table.ts'
 
@@ -27,26 +33,20 @@ export function renderStatus(status: NodeStatus, paint: Colours, now: number): s
       `  ${config.refused}`,
     )
   }
-  for (const { name, reason, kept } of quarantined) {
-    const fate = kept ? 'runs on in its earlier form' : 'left out'
-    lines.push(`${paint.bad('!')} ${paint.bold(name)} ${fate}: ${reason}`)
-  }
+  for (const problem of quarantined) lines.push(`${paint.bad('!')} ${problemText(problem)}`)
   for (const { name, vip, listeners } of loadBalancers) {
     lines.push('', `${paint.bold(name)}  ${paint.dim(vip)}`, ...listenerLines(listeners, paint))
   }
   for (const pool of pools) lines.push('', ...poolLines(pool, paint, now))
   for (const { name, used, size, exhausted, disabled } of addressPools) {
-    const note = disabled
-      ? paint.warn('disabled')
-      : exhausted
-        ? paint.bad('exhausted')
-        : paint.good('free')
-    lines.push('', `${paint.bold(`addresses ${name}`)}  ${used} of ${size} used  ${note}`)
+    const note = disabled ? paint.warn('disabled') : exhausted ? paint.bad('exhausted') : ''
+    lines.push('', `${paint.bold(`addresses ${name}`)}  ${used} of ${size} used  ${note}`.trimEnd())
   }
   return `${lines.join('\n')}\n`
 }
 
 function listenerLines(listeners: readonly ListenerReport[], paint: Colours): string[] {
+  if (listeners.length === 0) return [paint.dim('  no listeners')]
   return table(
     [
       { heading: paint.dim('  LISTENER') },
@@ -86,20 +86,24 @@ function poolLines(
   ]
   return [
     `${paint.bold(`pool ${name}`)}  ${facts.join('  ')}`,
-    ...table(
-      [
-        { heading: paint.dim('  MEMBER') },
-        { heading: paint.dim('HEALTH') },
-        { heading: paint.dim('WEIGHT'), align: 'right' },
-        { heading: paint.dim('OPEN'), align: 'right' },
-        { heading: paint.dim('TOTAL'), align: 'right' },
-        { heading: paint.dim('FAILED'), align: 'right' },
-        { heading: paint.dim('SINCE'), align: 'right' },
-        { heading: paint.dim('WHY') },
-      ],
-      members.map((member) => memberCells(member, paint, now)),
-    ),
+    ...(members.length === 0 ? [paint.dim('  no members')] : memberTable(members, paint, now)),
   ]
+}
+
+function memberTable(members: readonly MemberReport[], paint: Colours, now: number): string[] {
+  return table(
+    [
+      { heading: paint.dim('  MEMBER') },
+      { heading: paint.dim('HEALTH') },
+      { heading: paint.dim('WEIGHT'), align: 'right' },
+      { heading: paint.dim('OPEN'), align: 'right' },
+      { heading: paint.dim('TOTAL'), align: 'right' },
+      { heading: paint.dim('FAILED'), align: 'right' },
+      { heading: paint.dim('SINCE'), align: 'right' },
+      { heading: paint.dim('WHY') },
+    ],
+    members.map((member) => memberCells(member, paint, now)),
+  )
 }
 
 function memberCells(member: MemberReport, paint: Colours, now: number): string[] {

@@ -23,8 +23,9 @@ export function screen(write: (text: string) => void, size: () => TerminalSize):
     draw(page) {
       const { columns, rows } = size()
       const lines = page.replace(/\n$/, '').split('\n')
-      const fitting = lines.slice(0, rows - 1).map((line) => `${clip(line, columns)}${esc}[K`)
-      const more = lines.length - fitting.length
+      const shown = lines.length > rows ? rows - 1 : lines.length
+      const fitting = lines.slice(0, shown).map((line) => `${clip(line, columns)}${esc}[K`)
+      const more = lines.length - shown
       if (more > 0) fitting.push(`${esc}[2m… ${more} more lines${esc}[0m${esc}[K`)
       write(`${esc}[H${fitting.join('\n')}${esc}[J`)
     },

@@ -1,12 +1,12 @@
 import { colours } from '../cli/colours.ts'
 import type { Desired } from '../desired/desired.ts'
 import type { DocumentFiles } from '../desired/document-files.ts'
-import type { Quarantined } from '../desired/inspection.ts'
 import { load, type Resolution } from '../desired/resolve.ts'
 import { formatPlan } from '../reconcile/format-plan.ts'
 import { plan } from '../reconcile/plan.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { countFindings, formatFindings } from './format-findings.ts'
+import { formatQuarantined } from './format-quarantined.ts'
 
 /** How {@link planCommand} works. */
 export interface PlanOptions {
@@ -56,17 +56,6 @@ export async function planCommand(
   io.out(formatPlan(steps, io))
   if (quarantined.length > 0) io.out(`\n${formatQuarantined(quarantined, io.colour)}`)
   return isBad ? 1 : 0
-}
-
-/** What is left out of a document, one line each, with a line break at the end. */
-export function formatQuarantined(quarantined: readonly Quarantined[], colour: boolean): string {
-  const paint = colours(colour)
-  return quarantined
-    .map(({ kind, name, line, reason, kept }) => {
-      const fate = kept ? 'runs on in its earlier form' : 'left out'
-      return `${paint.bad('!')} ${kind.replace('-', ' ')} ${name} (line ${line}) ${fate}: ${reason}\n`
-    })
-    .join('')
 }
 
 async function read(

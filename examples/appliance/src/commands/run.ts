@@ -37,8 +37,13 @@ export async function runCommand(options: RunOptions, io: CommandIo): Promise<Ex
   // From the first moment: a signal during the start must neither be lost nor kill.
   const signals = stopSignals()
   let reloading = Promise.resolve()
+  let isWaiting = false
   const reload = (cause: string): void => {
+    // One that has not begun yet will read the newest document anyway.
+    if (isWaiting) return
+    isWaiting = true
     reloading = reloading.then(async () => {
+      isWaiting = false
       if (signals.first.aborted) return
       log.info({ cause }, 'reload')
       await manager.reloading()

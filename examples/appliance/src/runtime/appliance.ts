@@ -1,7 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import {
-  isSteelyardError,
   type Logger,
   SteelyardError,
   systemClock,
@@ -13,15 +12,16 @@ import { type ConnectionLimit, connectionLimit, nodeTransport } from '@steelyard
 import { type AdminDoor, adminDoor } from '../admin/admin-door.ts'
 import type { AdminTarget, MemberOverride, Outcome, Readiness } from '../admin/admin-target.ts'
 import { type PrometheusMetrics, prometheusMetrics } from '../admin/prometheus.ts'
-import type { NodeStatus, QuarantineReport } from '../admin/status.ts'
+import { type NodeStatus, problemText, type QuarantineReport } from '../admin/status.ts'
 import type { Desired } from '../desired/desired.ts'
-import { poolNamesOf } from '../desired/normalise.ts'
+import type { Finding } from '../desired/finding.ts'
+import { effectOf } from '../desired/finding-codes.ts'
 import { load, type Resolution } from '../desired/resolve.ts'
 import { apply, type FailedStep } from '../reconcile/apply.ts'
 import { plan } from '../reconcile/plan.ts'
-import { editListener } from '../reconcile/plan-listener.ts'
-import { nothing, type Step } from '../reconcile/step.ts'
+import { nothing } from '../reconcile/step.ts'
 import { type DataPlane, dataPlane } from './data-plane.ts'
+import { type DrainDeadlines, drainDeadlines } from './drain-deadlines.ts'
 import { fileReader } from './file-reader.ts'
 import { inheritedSockets } from './inherited-sockets.ts'
 import { nodeFiles } from './node-files.ts'
@@ -29,7 +29,8 @@ import { nodeMetrics } from './node-metrics.ts'
 import { nodeStatus } from './node-status.ts'
 import { type Overrides, overrides } from './overrides.ts'
 import { poolMetrics } from './pool-metrics.ts'
-import { cutMember, type Registry, registry } from './registry.ts'
+import { objectOf, refresh } from './refresh.ts'
+import { type Registry, registry } from './registry.ts'
 
 /** How the appliance runs. */
 export interface ApplianceOptions {
@@ -83,8 +84,7 @@ class ApplianceNode implements Appliance {
   readonly #monitor: Monitor
   readonly #plane: DataPlane
   readonly #admin: AdminDoor
-  /** Drains that cut what is left when their time is over, by member. */
-  readonly #cuts = new Map<string, Disposable>()
+  readonly #deadlines: DrainDeadlines
   readonly #startedAt = Date.now()
   #state: NodeStatus['state'] = 'starting'
   #running: Desired | undefined
@@ -100,6 +100,7 @@ class ApplianceNode implements Appliance {
     this.#options = options
     const { log } = options
     this.#admin = adminDoor(this, log)
+    this.#deadlines = drainDeadlines(this.#registry, this.#overrides, systemClock, log)
     this.#monitor = healthMonitor({
       clock: systemClock,
       log,
@@ -170,7 +171,7 @@ class ApplianceNode implements Appliance {
       if (signal?.aborted === true) this.#cutAll()
       await this.#plane.drained()
     })
-    for (const cut of this.#cuts.values()) cut[Symbol.dispose]()
+    this.#deadlines[Symbol.dispose]()
     await this.#admin[Symbol.asyncDispose]()
     this.#monitor[Symbol.dispose]()
     this.#wheel[Symbol.dispose]()
@@ -179,7 +180,7 @@ class ApplianceNode implements Appliance {
   // -- what the admin endpoint asks --
 
   readiness(): Readiness {
-    const problems = this.#problems().map(({ name, reason }) => `left out: ${name}: ${reason}`)
+    const problems = this.#problems().map(problemText)
     if (this.#state !== 'running') return { ready: false, notes: [`the node is ${this.#state}`] }
     const isDeaf = problems.length > 0 && this.#registry.listeners.size === 0
     return { ready: !isDeaf, notes: isDeaf ? ['no listener runs', ...problems] : problems }
@@ -191,6 +192,7 @@ class ApplianceNode implements Appliance {
       registry: this.#registry,
       overrides: this.#overrides,
       running: this.#running,
+      wanted: this.#resolution?.desired,
       quarantined: this.#problems(),
       state: this.#state,
       file,
@@ -209,16 +211,23 @@ class ApplianceNode implements Appliance {
     return this.#metrics.expose()
   }
 
-  async plan(text: string): Promise<Outcome> {
-    const { desired, findings, quarantined } = this.#resolve(text)
+  async plan(document: Uint8Array): Promise<Outcome> {
+    const { desired, findings, quarantined } = this.#resolve(document)
     if (desired === undefined) return { ok: false, body: { findings, quarantined } }
     return { ok: true, body: { findings, quarantined, steps: plan(desired, this.#running) } }
   }
 
-  async apply(text: string): Promise<Outcome> {
-    const { ok, resolution, steps, failed } = await this.#inTurn(() => this.#apply(text))
-    const { findings, quarantined } = resolution
-    return { ok, body: { findings, quarantined, steps, failed } }
+  async apply(document: Uint8Array): Promise<Outcome> {
+    if (this.#state === 'draining') {
+      throw new SteelyardError('the node is draining and takes no document any more', {
+        code: 'draining',
+        source: 'client',
+      })
+    }
+    const { ok, resolution, steps, failed } = await this.#inTurn(() => this.#apply(document))
+    const { desired, findings, quarantined } = resolution
+    const done = desired === undefined ? {} : { steps, failed }
+    return { ok, body: { findings, quarantined, ...done } }
   }
 
   override(poolName: string, member: string, change: MemberOverride): Outcome {
@@ -227,54 +236,50 @@ class ApplianceNode implements Appliance {
     const backend = pool.edit(member, edit)
     this.#overrides.set(poolName, member, edit)
     this.#options.log.info({ pool: poolName, member, ...change }, 'member was changed by hand')
-    if (change.state !== undefined) this.#cutLater(poolName, member, cutAfterMs)
+    if (change.state !== undefined) this.#deadlines.set(poolName, member, cutAfterMs)
     return { ok: true, body: { member: backend.id, state: backend.state, weight: backend.weight } }
   }
 
   undo(poolName: string, member: string): Outcome {
     const pool = this.#pool(poolName)
-    const written = this.#running?.pools[poolName]?.members[member]
+    const members = this.#running?.pools[poolName]?.members ?? {}
+    const written = members[member]
     if (written === undefined) {
-      throw new SteelyardError(`pool "${poolName}" has no member "${member}"`, {
+      const ids = Object.keys(members).join(', ') || 'none'
+      throw new SteelyardError(`pool "${poolName}" has no member "${member}"; it has ${ids}`, {
         code: 'no-such-backend',
         source: 'client',
       })
     }
     this.#overrides.delete(poolName, member)
-    this.#cutLater(poolName, member, undefined)
+    this.#deadlines.set(poolName, member, undefined)
     const backend = pool.edit(member, { state: written.state, weight: written.weight })
     this.#options.log.info({ pool: poolName, member }, 'member is as the document says again')
     return { ok: true, body: { member: backend.id, state: backend.state, weight: backend.weight } }
   }
 
-  async #apply(text: string | Uint8Array): Promise<ApplyReport> {
+  async #apply(document: Uint8Array): Promise<ApplyReport> {
     const { log, file } = this.#options
-    const resolution = this.#resolve(text)
+    const resolution = this.#resolve(document)
     const { desired, findings, quarantined } = resolution
-    if (this.#state === 'draining') {
-      throw new SteelyardError('the node is draining and takes no document any more', {
-        code: 'draining',
-        source: 'client',
-      })
-    }
     if (desired === undefined) {
-      const errors = findings.filter(({ severity }) => severity === 'error')
-      const [first] = errors
-      this.#refused = `${first?.file}:${first?.line}:${first?.column}: ${first?.message}`
-      log.error(
-        { file, errors: errors.length, first: this.#refused },
-        'document refused; nothing was changed',
-      )
+      this.#refused = refusalText(findings)
+      log.error({ file, reason: this.#refused }, 'document refused; nothing was changed')
       return { ok: false, resolution, steps: [], failed: [] }
     }
-    for (const { name, reason } of quarantined) log.warn({ name, reason }, 'object left out')
+    for (const { kind, name, reason, kept } of quarantined) {
+      const message = kept ? 'object runs on in its earlier form' : 'object left out'
+      log.warn({ kind, object: name, reason }, message)
+    }
     if (this.#running === undefined) {
       await this.#admin.change(desired.admin)
       this.#plane.editNode(desired.node)
     }
     const steps = plan(desired, this.#running)
     const { running, failed } = await apply(steps, this.#running ?? nothing(desired), this.#plane)
-    const stale = this.#refresh(running, steps)
+    const kept = quarantined.filter((one) => one.kept)
+    const touched = new Set([...kept, ...steps].map(objectOf))
+    const stale = refresh(running, touched, this.#plane)
     this.#running = running
     this.#resolution = resolution
     this.#failed = [...failed, ...stale]
@@ -292,39 +297,18 @@ class ApplianceNode implements Appliance {
     return { ok: this.#failed.length === 0, resolution, steps, failed: this.#failed }
   }
 
-  /**
-   * Listeners that no step touched may depend on what did change: on a pool's TLS or PROXY header, or on
-   * the content of files that the document names, such as certificates. They are made ready again.
-   */
-  #refresh({ listeners, pools }: Desired, steps: readonly Step[]): FailedStep[] {
-    const touched = new Set(steps.map(({ kind, name }) => `${kind} ${name}`))
-    return Object.values(listeners).flatMap((listener) => {
-      if (listener.protocol === 'udp' || touched.has(`listener ${listener.id}`)) return []
-      const names = poolNamesOf(listener)
-      const isConcerned = names.some((name) => touched.has(`pool ${name}`) || pools[name]?.tls)
-      if (listener.protocol !== 'tls' && !isConcerned) return []
-      try {
-        this.#plane.editListener(listener, listener)
-        return []
-      } catch (error) {
-        const code = isSteelyardError(error) ? error.code : 'internal'
-        const step = editListener(listener, listener)
-        return [{ step, code, message: (error as Error).message }]
-      }
-    })
-  }
-
   /** What of the document does not run, or not in its newest form. */
   #problems(): QuarantineReport[] {
     return [
-      ...(this.#resolution?.quarantined ?? []).map(({ path, name, reason, kept }) => ({
-        path,
+      ...(this.#resolution?.quarantined ?? []).map(({ kind, path, name, reason, kept }) => ({
+        kind,
         name,
+        path,
         reason,
         kept,
       })),
       ...this.#failed.map(({ step: { kind, name, action }, message }) => ({
-        path: kind,
+        kind,
         name,
         reason: message,
         kept: action === 'edit',
@@ -332,9 +316,9 @@ class ApplianceNode implements Appliance {
     ]
   }
 
-  #resolve(text: string | Uint8Array): Resolution {
+  #resolve(document: Uint8Array): Resolution {
     const { file } = this.#options
-    return load(text, file, {
+    return load(document, file, {
       files: nodeFiles(file),
       ...(this.#running === undefined ? {} : { running: this.#running }),
     })
@@ -356,24 +340,16 @@ class ApplianceNode implements Appliance {
     })
   }
 
-  /** Connections that a withdrawn member still has after its time are cut; a new order takes the place of the one before. */
-  #cutLater(poolName: string, member: string, delayMs: number | undefined): void {
-    const key = JSON.stringify([poolName, member])
-    this.#cuts.get(key)?.[Symbol.dispose]()
-    this.#cuts.delete(key)
-    if (delayMs === undefined) return
-    const timer = systemClock.after(delayMs, () => {
-      this.#cuts.delete(key)
-      const found = this.#registry.pools.get(poolName)
-      // A reload may have taken the member, and what was said of it, away.
-      if (found === undefined || this.#overrides.get(poolName, member) === undefined) return
-      const cut = cutMember(this.#registry, found.pool, member)
-      this.#options.log.warn({ pool: poolName, member, cut }, 'drain time is over, connections cut')
-    })
-    this.#cuts.set(key, timer)
-  }
-
   #cutAll(): void {
     for (const { balancer } of this.#registry.draining) balancer.cut()
   }
+}
+
+/** The first finding for which a document is refused as a whole, and how many more there are. */
+function refusalText(findings: readonly Finding[]): string {
+  const reasons = findings.filter(({ code }) => effectOf(code) === 'refuse')
+  const [first] = reasons
+  const more = reasons.length - 1
+  const rest = more > 0 ? ` (and ${more} more: "steelyard check" says all)` : ''
+  return `${first?.file}:${first?.line}:${first?.column}: ${first?.message}${rest}`
 }

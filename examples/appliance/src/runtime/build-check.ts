@@ -17,7 +17,7 @@ import {
   udpCheck,
 } from '@steelyard/health'
 import type { DesiredHealth, DesiredMember } from '../desired/desired.ts'
-import type { FileReader } from './file-reader.ts'
+import { type FileReader, pairOf } from './file-reader.ts'
 
 type Combined = Extract<DesiredHealth, { readonly checks: unknown }>
 type Single = Exclude<DesiredHealth, Combined>
@@ -169,10 +169,20 @@ function tlsSettings(
     warnBefore,
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(ca === undefined ? {} : { ca: files.read(ca) }),
-    ...(certificate === undefined
-      ? {}
-      : { cert: files.read(certificate.cert), key: files.read(certificate.key) }),
+    ...(certificate === undefined ? {} : pairOf(certificate, files)),
   }
+}
+
+/** Does the check depend on the content of files, which may be another while the document is the same? */
+export function namesFiles(health: DesiredHealth | undefined): boolean {
+  if (health === undefined) return false
+  if ('checks' in health) return health.checks.some(dependsOnFiles)
+  return dependsOnFiles(health)
+}
+
+function dependsOnFiles(check: Single | Part): boolean {
+  const isTls = check.type === 'tls' || check.type === 'https'
+  return isTls && (check.ca !== undefined || check.certificate !== undefined)
 }
 
 /** Where a member is checked, by its address, if that is not where it serves. */

@@ -23,7 +23,7 @@ import type {
   DesiredTlsListener,
   DesiredUdpListener,
 } from '../desired/desired.ts'
-import type { FileReader } from './file-reader.ts'
+import { type FileReader, pairOf } from './file-reader.ts'
 import type { InheritedSockets } from './inherited-sockets.ts'
 
 /** What listeners are built with. */
@@ -160,23 +160,6 @@ function originateOf(
     ...(serverName === undefined ? {} : { serverName }),
     ...(ciphers === undefined ? {} : { ciphers }),
     ...(certificate === undefined ? {} : { certificate: pairOf(certificate, files) }),
-  }
-}
-
-interface PairFiles {
-  readonly cert: string
-  readonly key: string
-  readonly passphraseFile?: string | undefined
-}
-
-function pairOf(
-  { cert, key, passphraseFile }: PairFiles,
-  files: FileReader,
-): { readonly cert: string; readonly key: string; readonly passphrase?: string } {
-  return {
-    cert: files.read(cert),
-    key: files.read(key),
-    ...(passphraseFile === undefined ? {} : { passphrase: files.firstLine(passphraseFile) }),
   }
 }
 

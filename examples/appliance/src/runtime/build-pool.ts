@@ -12,7 +12,7 @@ import {
 import { type Monitor, outlierDetection } from '@steelyard/health'
 import type { DesiredPool } from '../desired/desired.ts'
 import { same } from '../reconcile/same.ts'
-import { buildCheck } from './build-check.ts'
+import { buildCheck, namesFiles } from './build-check.ts'
 import type { FileReader } from './file-reader.ts'
 
 /** The parts that a pool is made of, each kept as long as what it was made of stays the same. */
@@ -45,7 +45,7 @@ export function poolParts(
   return {
     picker: unchanged('algorithm') ? before!.parts.picker : pickerOf(algorithm),
     check:
-      unchanged('health') && samePlaces
+      unchanged('health') && samePlaces && !namesFiles(health)
         ? before.parts.check
         : health && buildCheck(health, members, monitor, files),
     outlier: unchanged('outlier')

@@ -178,6 +178,7 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
       const made = poolParts(desired, { monitor, files, clock }, running)
       const members = membersOf(desired).map((member) => overrides.applied(desired.name, member))
       running.pool.reconfigure(policyOf(desired, made))
+      running.pool.queue.setLimit(desired.queueLimit)
       running.pool.set(members)
       registry.pools.set(desired.name, { ...running, desired, parts: made })
       const gone = Object.keys(running.desired.members).filter(

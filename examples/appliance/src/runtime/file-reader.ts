@@ -31,3 +31,22 @@ export function fileReader(documentFile: string): FileReader {
     firstLine: (path) => read(path).split(/\r?\n/, 1)[0] ?? '',
   }
 }
+
+/** Where a certificate and its key are. */
+export interface PairFiles {
+  readonly cert: string
+  readonly key: string
+  readonly passphraseFile?: string | undefined
+}
+
+/** The text of a certificate and its key. */
+export function pairOf(
+  { cert, key, passphraseFile }: PairFiles,
+  files: FileReader,
+): { readonly cert: string; readonly key: string; readonly passphrase?: string } {
+  return {
+    cert: files.read(cert),
+    key: files.read(key),
+    ...(passphraseFile === undefined ? {} : { passphrase: files.firstLine(passphraseFile) }),
+  }
+}

@@ -18,6 +18,8 @@ export interface StatusSources {
   readonly registry: Registry
   readonly overrides: Overrides
   readonly running: Desired | undefined
+  /** As the newest document has it: the order in which things are told. Default: `running`. */
+  readonly wanted: Desired | undefined
   readonly quarantined: readonly QuarantineReport[]
   readonly state: NodeStatus['state']
   readonly file: string
@@ -33,8 +35,15 @@ export interface StatusSources {
 
 /** The whole node, for `/status`. */
 export function nodeStatus(sources: StatusSources): NodeStatus {
-  const { running, registry, refused, startedAt, now } = sources
-  const listeners = [...registry.listeners.values()]
+  const { running, wanted = running, registry, refused, startedAt, now } = sources
+  const listeners = inOrder(
+    new Map([...registry.listeners.values()].map((one) => [one.desired.id, one])),
+    wanted?.listeners,
+  )
+  const loadBalancers = inOrder(
+    new Map(Object.entries(running?.loadBalancers ?? {})),
+    wanted?.loadBalancers,
+  )
   const draining = [...registry.draining]
   return {
     node: running?.node.name ?? 'starting',
@@ -51,7 +60,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     },
     transport: sources.transport,
     latenessMs: sources.latenessMs,
-    loadBalancers: Object.values(running?.loadBalancers ?? {}).map(({ name, address = '' }) => ({
+    loadBalancers: loadBalancers.map(({ name, address = '' }) => ({
       name,
       vip: address,
       listeners: [
@@ -61,10 +70,22 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
         .filter(({ loadBalancer }) => loadBalancer === name)
         .map(({ report }) => report),
     })),
-    pools: [...registry.pools.values()].map((pool) => poolReport(pool, sources.overrides)),
+    pools: inOrder(registry.pools, wanted?.pools).map((pool) =>
+      poolReport(pool, sources.overrides),
+    ),
     addressPools: addressPoolReports(running),
     quarantined: sources.quarantined,
   }
+}
+
+/** In the order of the document; what it does not have comes last. */
+function inOrder<T>(
+  values: ReadonlyMap<string, T>,
+  order: Readonly<Record<string, unknown>> = {},
+): T[] {
+  const places = new Map(Object.keys(order).map((name, index) => [name, index]))
+  const place = (name: string): number => places.get(name) ?? places.size
+  return [...values].sort(([a], [b]) => place(a) - place(b)).map(([, value]) => value)
 }
 
 function listenerReport(

@@ -13,20 +13,25 @@ const run = promisify(execFile)
 
 /**
  * Speaks to systemd through its own `systemd-notify`, as Node has no datagrams over unix sockets; the
- * unit needs `NotifyAccess=all`. Active only with `NOTIFY_SOCKET`.
+ * unit needs `NotifyAccess=all`. Active only with `NOTIFY_SOCKET`. What is said is written as in
+ * sd_notify(3), because the options of older versions do not have all of it.
  */
 export function serviceManager(env: NodeJS.ProcessEnv, log: Logger): ServiceManager {
-  async function notify(...args: string[]): Promise<void> {
+  async function notify(...assignments: string[]): Promise<void> {
     if (env['NOTIFY_SOCKET'] === undefined) return
     try {
-      await run('systemd-notify', [`--pid=${process.pid}`, ...args], { timeout: 5000 })
+      await run('systemd-notify', [`--pid=${process.pid}`, ...assignments], { timeout: 5000 })
     } catch (error) {
       log.warn({ error: (error as Error).message }, 'systemd-notify failed')
     }
   }
   return {
-    ready: () => notify('--ready', '--status=running'),
-    reloading: () => notify('--reloading', '--status=reloading'),
-    stopping: () => notify('--stopping', '--status=draining'),
+    ready: () => notify('READY=1', 'STATUS=running'),
+    reloading: () => {
+      // CLOCK_MONOTONIC, by which the manager tells an old answer from a new one.
+      const now = process.hrtime.bigint() / 1000n
+      return notify('RELOADING=1', `MONOTONIC_USEC=${now}`, 'STATUS=reloading')
+    },
+    stopping: () => notify('STOPPING=1', 'STATUS=draining'),
   }
 }
