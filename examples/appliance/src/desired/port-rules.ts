@@ -102,17 +102,17 @@ function memberAt(pool: Placed<PoolDraft>, binding: Binding): string | undefined
     const isHere =
       binding.kind === 'address' && place.kind === 'address'
         ? place.port === binding.port &&
-          (place.host === binding.host || (isWildcard(binding.host) && isLoopback(place.host)))
+          (place.host === binding.host || takesLoopback(binding, place.host))
         : bindingText(place) === bindingText(binding)
     if (isHere) return address
   }
   return undefined
 }
 
-function isWildcard(host: string): boolean {
-  return host === '::' || host === '0.0.0.0'
-}
-
-function isLoopback(host: string): boolean {
-  return host.startsWith('127.') || host === '::1' || host === 'localhost'
+/** Does a wildcard listener take what is sent to this loopback address? */
+function takesLoopback({ host, ipv6Only }: Binding & { kind: 'address' }, to: string): boolean {
+  if (host !== '::' && host !== '0.0.0.0') return false
+  if (to === '::1') return host === '::'
+  if (to.startsWith('127.')) return !ipv6Only
+  return to === 'localhost'
 }

@@ -208,6 +208,9 @@ describe('ports', () => {
       'f',
     )
     expect(wild.findings.map(({ code }) => code)).toEqual(['forwarding-loop'])
+    const six = listener('x', 80).replace(/}$/, ', ipv6Only: true }')
+    const sixOnly = load(document({ pools, loadBalancers: `[${on('a', '::', six)}]` }), 'f')
+    expect(sixOnly.findings).toEqual([])
     const other = load(
       document({ pools, loadBalancers: `[${on('a', '127.0.0.1', listener('x', 81))}]` }),
       'f',

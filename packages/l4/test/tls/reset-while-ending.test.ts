@@ -4,7 +4,7 @@ import { bed, client, closing } from './bed.ts'
 
 /** libuv refuses to reset a handle that is shutting down; the stream must be told of its end all the same. */
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a reset of a secure stream (%s)', (maxVersion) => {
-  it.each([
+  const moments: [string, () => Promise<void> | undefined][] = [
     ['in the turn of its end', () => undefined],
     ['in the microtask after its end', () => Promise.resolve()],
     ['in the tick after its end', () => new Promise<void>((done) => process.nextTick(done))],
@@ -16,7 +16,8 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a reset of a secure stream (%s)'
         await turn()
       },
     ],
-  ] as const)('%s closes it', async (_, later) => {
+  ]
+  it.each(moments)('%s closes it', async (_, later) => {
     await using server = await bed({ maxVersion })
     const socket = await client(server.port)
     socket.on('error', () => {})
