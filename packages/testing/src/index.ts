@@ -19,6 +19,13 @@ export {
   type MemoryStreams,
   memoryStreams,
 } from './memory-streams.ts'
+export {
+  type LabHost,
+  type LabRules,
+  type NetnsLab,
+  netnsLab,
+  netnsLacking,
+} from './netns-lab.ts'
 export { type PickerRig, pickerRig, type RigMember } from './picker-rig.ts'
 export type { PickerSuiteOptions } from './picker-suite/promises.ts'
 export { pickerSuite } from './picker-suite.ts'
