@@ -1,4 +1,5 @@
 import { invalidOption } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** A span of time: milliseconds as a number, or text such as `'500ms'`, `'5s'`, `'1m30s'`, `'2h'`, `'1d'`. */
 export type Duration = number | string
@@ -34,7 +35,7 @@ export function parseDuration(value: Duration, path = 'duration'): number {
   if (!Number.isFinite(total)) {
     throw invalidOption(
       path,
-      `"${String(value)}" is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
+      `"${shown(value)}" is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
     )
   }
   // 1.005s is 1005 and not 1004.9999999999999: nobody means less than a nanosecond.

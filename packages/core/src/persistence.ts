@@ -2,6 +2,7 @@ import { type ClientNetwork, type ClientNetworks, clientNetworks } from './clien
 import { type Clock, systemClock } from './clock.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { invalidOption } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** One remembered client, as exported for a hand-over. */
 export interface PersistenceEntry {
@@ -253,5 +254,5 @@ function unlink(entry: Entry): void {
 
 function prefix(value: number, bits: number, path: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= bits) return value
-  throw invalidOption(path, `${String(value)} is no prefix length: use 0 to ${bits}`)
+  throw invalidOption(path, `${shown(value)} is no prefix length: use 0 to ${bits}`)
 }

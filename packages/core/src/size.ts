@@ -1,4 +1,5 @@
 import { invalidOption } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** An amount of bytes: a number, or text such as `'64KiB'`, `'1MiB'`, `'10MB'`, `'1GiB'`. */
 export type Size = number | string
@@ -25,13 +26,13 @@ export function parseSize(value: Size, path = 'size'): number {
     bytes = value
   } else {
     // A caller without types may hand in anything.
-    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(String(value).trim())
+    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(shown(value).trim())
     const unit = unitBytes[match?.[2] ?? 'B']
     bytes = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
   }
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   throw invalidOption(
     path,
-    `"${String(value)}" is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
+    `"${shown(value)}" is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
   )
 }

@@ -1,4 +1,5 @@
 import { invalidOption } from '../errors.ts'
+import { shown } from '../shown.ts'
 import { parseAddress } from './address.ts'
 
 /** Where something listens or connects to: an IP address or host name with a port, or a unix socket. */
@@ -28,7 +29,7 @@ const textEncoder = new TextEncoder()
  * @throws `invalid-option`
  */
 export function parseEndpoint(text: string, path = 'address'): Endpoint {
-  if (typeof text !== 'string') throw invalidOption(path, `${String(text)} is not a text`)
+  if (typeof text !== 'string') throw invalidOption(path, `${shown(text)} is not a text`)
   if (text.startsWith('unix:')) {
     const socketPath = text.slice(5)
     if (socketPath === '' || socketPath.includes('\0'))

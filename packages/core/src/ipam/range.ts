@@ -1,6 +1,7 @@
 import { invalidOption } from '../errors.ts'
 import { type Address, tryParseAddress } from '../ip/address.ts'
 import { type Cidr, parseCidr } from '../ip/cidr.ts'
+import { shown } from '../shown.ts'
 import { addressAt, numberOf } from './address-number.ts'
 import type { Span } from './span.ts'
 
@@ -36,7 +37,7 @@ export function parseRange(
   if (range === undefined) {
     throw invalidOption(
       path,
-      `"${String(text)}" is not a range of addresses: write 192.0.2.10, 192.0.2.0/24 or 192.0.2.10-192.0.2.20`,
+      `"${shown(text)}" is not a range of addresses: write 192.0.2.10, 192.0.2.0/24 or 192.0.2.10-192.0.2.20`,
     )
   }
   if (range === 'families') {

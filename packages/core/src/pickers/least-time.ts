@@ -2,6 +2,7 @@ import { type Duration, parseDuration } from '../duration.ts'
 import { invalidOption } from '../errors.ts'
 import type { Picker, Selector, SelectorOptions } from '../picker.ts'
 import type { Roster } from '../roster.ts'
+import { shown } from '../shown.ts'
 import type { Tried } from '../tried.ts'
 import { carryOver } from './carry-over.ts'
 import { wholeNumber } from './option-values.ts'
@@ -56,7 +57,7 @@ function span(value: Duration, path: string): number {
   // A configuration may bring anything.
   const ms = typeof value === 'string' || typeof value === 'number' ? parseDuration(value, path) : 0
   if (ms >= 1) return ms
-  throw invalidOption(path, `${String(value)} does not fit: use a duration of at least 1ms`)
+  throw invalidOption(path, `${shown(value)} does not fit: use a duration of at least 1ms`)
 }
 
 const fresh = 0

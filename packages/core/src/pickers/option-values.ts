@@ -1,4 +1,5 @@
 import { invalidOption } from '../errors.ts'
+import { shown } from '../shown.ts'
 
 /** An option that counts something, as itself. Throws `invalid-option`. */
 export function wholeNumber(
@@ -11,12 +12,12 @@ export function wholeNumber(
   if (Number.isInteger(value) && value >= min && value <= max) return value
   throw invalidOption(
     path,
-    `${String(value)} does not fit: use a whole number from ${min} to ${max}${otherwise}`,
+    `${shown(value)} does not fit: use a whole number from ${min} to ${max}${otherwise}`,
   )
 }
 
 /** An option that is on or off, as itself. Throws `invalid-option`. */
 export function flag(value: unknown, path: string): boolean {
   if (typeof value === 'boolean') return value
-  throw invalidOption(path, `"${String(value)}" is neither true nor false`)
+  throw invalidOption(path, `"${shown(value)}" is neither true nor false`)
 }

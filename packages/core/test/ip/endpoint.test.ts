@@ -66,6 +66,13 @@ describe('endpoint', () => {
     expect(parseEndpoint(`unix:/${'x'.repeat(106)}`).path).toHaveLength(107)
   })
 
+  it('refuses an object whose own text would throw', () => {
+    const hostile = { toString: 0 } as unknown as string
+    expect(() => parseEndpoint(hostile)).toThrow(
+      expect.objectContaining({ code: 'invalid-option' }),
+    )
+  })
+
   it('gives an endpoint that reads back, or invalid-option, for anything', () => {
     const piece = fc.constantFrom(
       '10.0.0.1',
