@@ -13,6 +13,7 @@ import {
   readSsl,
   readUniqueId,
   TlvType,
+  tlsContexts,
   uniqueIdTlv,
 } from '@steelyard/l4'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -24,6 +25,7 @@ import { path, suiteWith } from './needs.ts'
 import { type Authority, authority } from './peers/authority.ts'
 import { haproxy } from './peers/haproxy.ts'
 import { nginx, streamLacking } from './peers/nginx.ts'
+import { sClient } from './peers/s-client.ts'
 import { said } from './run.ts'
 
 /** What a backend of ours heard: the header that stood in front, and the bytes behind it. */
@@ -95,7 +97,7 @@ const families = [
   { family: 'IPv6', host: '::1' },
 ]
 
-suiteWith('PROXY protocol to HAProxy', ['haproxy'], () => {
+suiteWith('PROXY protocol to HAProxy', ['haproxy', 'openssl'], () => {
   let home: Folder
   let peer: AsyncDisposable
   let address = ''
@@ -166,6 +168,22 @@ suiteWith('PROXY protocol to HAProxy', ['haproxy'], () => {
       authority: 'shop.test',
       unique_id: Buffer.from(uniqueId).toString('hex').toUpperCase(),
     })
+  })
+
+  it('hears the name that the client of our TLS asked for', async () => {
+    const trust = await authority(home)
+    await using balanced = await balancing({
+      pool: pool({ backends: [address] }),
+      terminate: tlsContexts({ certificates: [await trust.issue('named', ['DNS:named.test'])] }),
+      sendProxy: { version: 2, tlsFacts: true },
+    })
+    const { output } = await sClient(
+      at('127.0.0.1', balanced.port),
+      ['-servername', 'named.test', '-CAfile', trust.caFile, '-verify_return_error'],
+      get('/'),
+    )
+    expect(output).toMatch(/^authority=named\.test$/m)
+    expect(output).toMatch(/^src=127\.0\.0\.1$/m)
   })
 
   it('hears the first client through two balancers, whatever the versions between', async () => {

@@ -1,6 +1,6 @@
 import { type SpawnOptionsWithoutStdio, spawn } from 'node:child_process'
 
-/** A machine of a {@link NetnsLab}: a network namespace of its own with one interface, `eth0`. */
+/** A machine of a {@link NetnsLab}: a network namespace of its own with one interface, `eth0`, and no limit on ICMP errors. */
 export interface LabHost<Name extends string = string> {
   readonly name: Name
   /** Its addresses: `192.0.2.N` and `2001:db8::N` on the lab's one segment. */
@@ -106,6 +106,7 @@ async function connectHost<Name extends string>(
   ])
   await ipBatch(net, [`link set ${port} master br0`, `link set ${port} up`])
   const inside = Object.freeze(['ip', 'netns', 'exec', own])
+  await command([...inside, 'sh', '-c', everyIcmpError])
   return Object.freeze({
     name,
     v4,
@@ -136,6 +137,10 @@ async function connectHost<Name extends string>(
     run: (...words: string[]) => command([...inside, ...words]),
   })
 }
+
+/** The kernel lets through about one ICMP error a second; a lab wants to see each. */
+const everyIcmpError =
+  'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit'
 
 /** From the documentation prefixes (RFC 5737, RFC 3849), which are nobody's. */
 function addressesOf(index: number): [string, string] {

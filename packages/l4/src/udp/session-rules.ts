@@ -72,6 +72,8 @@ export function blamesBackend(code: TransportErrorCode): boolean {
     case 'network-unreachable':
     case 'name-not-found':
     case 'timed-out':
+    // A firewall before it: ICMPv6 administratively prohibited, or a rule of our own for this destination.
+    case 'permission-denied':
       return true
     default:
       return false

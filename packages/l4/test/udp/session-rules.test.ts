@@ -80,6 +80,8 @@ describe('blamesBackend', () => {
   it('blames it for what its side of the network says, not for our own shortage', () => {
     expect(blamesBackend('connection-refused')).toBe(true)
     expect(blamesBackend('host-unreachable')).toBe(true)
+    // What Linux makes of ICMPv6 administratively prohibited; of ICMP's it makes `host-unreachable`.
+    expect(blamesBackend('permission-denied')).toBe(true)
     for (const code of ['too-many-files', 'message-too-long', 'address-not-available'] as const) {
       expect(blamesBackend(code)).toBe(false)
     }
