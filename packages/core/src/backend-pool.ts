@@ -5,6 +5,7 @@ import { type Emitter, emitter } from './emitter.ts'
 import { invalidOption, SteelyardError } from './errors.ts'
 import type { LoadTable } from './load.ts'
 import { membershipPlan, sameBackend } from './membership.ts'
+import { clockOption, functionOption, objectOption, textOption } from './option-shape.ts'
 import type { OutlierObserver } from './outlier.ts'
 import type { PersistenceTable } from './persistence.ts'
 import type { PickKey, Selector } from './picker.ts'
@@ -27,6 +28,7 @@ import {
 import { type PoolPolicy, type PoolPolicyOptions, poolPolicy } from './pool-policy.ts'
 import { standingOf } from './pool-standing.ts'
 import { type Roster, roster } from './roster.ts'
+import { shown } from './shown.ts'
 import { type SlotTable, slotTable } from './slot-table.ts'
 import { slowStartStepMs } from './slow-start.ts'
 import type { Tried } from './tried.ts'
@@ -65,9 +67,9 @@ class BackendPool implements Pool {
   #slowStartTimer: Disposable | undefined
 
   constructor(options: PoolOptions) {
-    this.name = options.name ?? 'pool'
-    this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? Math.random
+    this.name = textOption(objectOption(options, 'pool').name ?? 'pool', 'pool.name')
+    this.#clock = clockOption(options.clock ?? systemClock, 'pool.clock')
+    this.#random = functionOption(options.random ?? Math.random, 'pool.random')
     this.#slots = slotTable(natural(options.capacity ?? 4096, 'pool.capacity'))
     this.queue = waitQueue(natural(options.queueLimit ?? 1024, 'pool.queueLimit'))
     this.#policy = poolPolicy(options)
@@ -139,11 +141,11 @@ class BackendPool implements Pool {
     if (member === undefined) {
       const ids = this.#slots.members().map(({ backend: { id: one } }) => one)
       throw new SteelyardError(
-        `pool "${this.name}" has no member "${id}"; it has ${ids.join(', ') || 'none'}`,
+        `pool "${this.name}" has no member ${shown(id)}; it has ${ids.join(', ') || 'none'}`,
         { code: 'no-such-backend', source: 'config' },
       )
     }
-    const init: BackendOptions = { ...member.backend, ...change }
+    const init: BackendOptions = { ...member.backend, ...objectOption(change, `pool.${id}`) }
     const next = backend(init, `pool.${id}`)
     if (sameBackend(member.backend, next)) return member.backend
     const idle = this.#change(member, next)
@@ -227,12 +229,24 @@ class BackendPool implements Pool {
     if (persistence === undefined || client === undefined) return this.#selector.pick(key, tried)
     const kept = persistence.lookup(client)
     if (kept !== undefined) {
-      const slot = this.#keptSlot(kept, tried)
+      const slot = this.slotOf(kept, tried, persistence.whenDraining === 'keep')
       if (slot >= 0) return slot
     }
     const slot = this.#selector.pick(key, tried)
     if (slot >= 0) persistence.assign(client, this.#slots.at(slot)!.backend.id)
     return slot
+  }
+
+  slotOf(backendId: string, tried: Tried, draining: boolean): number {
+    const member = this.#slots.get(backendId)
+    if (member === undefined || tried.has(member.slot)) return -1
+    const { slot } = member
+    const current = this.roster.current
+    const index = current.slots.indexOf(slot)
+    if (index >= 0) return current.admits(index, tried) ? slot : -1
+    if (!draining || conditionOf(member) !== 'draining') return -1
+    const limit = limitOf(member, this.#clock.now(), this.#policy.slowStartMs)
+    return limit === 0 || this.load.active[slot]! < limit ? slot : -1
   }
 
   backendAt(slot: number): Backend {
@@ -314,19 +328,6 @@ class BackendPool implements Pool {
       ejected: reason !== undefined,
       reason: reason ?? 'the ejection is over',
     })
-  }
-
-  #keptSlot(id: string, tried: Tried): number {
-    const member = this.#slots.get(id)
-    if (member === undefined || tried.has(member.slot)) return -1
-    const { slot } = member
-    const current = this.roster.current
-    const index = current.slots.indexOf(slot)
-    if (index >= 0) return current.admits(index, tried) ? slot : -1
-    const { persistence, slowStartMs } = this.#policy
-    if (persistence?.whenDraining !== 'keep' || conditionOf(member) !== 'draining') return -1
-    const limit = limitOf(member, this.#clock.now(), slowStartMs)
-    return limit === 0 || this.load.active[slot]! < limit ? slot : -1
   }
 
   #emptied(member: Member): void {
@@ -445,5 +446,5 @@ function isJudged({ backend: { state }, verdict }: Member): boolean {
 
 function natural(value: number, path: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= 1_000_000) return value
-  throw invalidOption(path, `${value} is not a count: use a whole number from 0 to 1000000`)
+  throw invalidOption(path, `${shown(value)} is not a count: use a whole number from 0 to 1000000`)
 }

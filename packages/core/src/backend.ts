@@ -1,5 +1,7 @@
 import { invalidOption } from './errors.ts'
 import { parseEndpoint } from './ip/endpoint.ts'
+import { flagOption, objectOption, textOption } from './option-shape.ts'
+import { shown } from './shown.ts'
 
 /**
  * What the operator wants of a backend: `enabled` takes traffic when well; `draining` keeps what it has
@@ -51,34 +53,31 @@ export interface Backend {
  * @throws `invalid-option` with the path of the field.
  */
 export function backend(init: BackendInit, path = 'backend'): Backend {
-  const options = typeof init === 'string' ? { address: init } : init
+  const options = typeof init === 'string' ? { address: init } : objectOption(init, path)
   const endpoint = parseEndpoint(
     options.address,
     typeof init === 'string' ? path : `${path}.address`,
   )
   const { weight = 1, backup = false, maxConnections = 0, state = 'enabled', labels = {} } = options
   if (endpoint.path === undefined && endpoint.port === 0) {
-    throw invalidOption(`${path}.address`, `"${options.address}" needs a port from 1 to 65535`)
+    throw invalidOption(`${path}.address`, `${shown(options.address)} needs a port from 1 to 65535`)
   }
   if (!Number.isInteger(weight) || weight < 0 || weight > 65_535) {
     throw invalidOption(
       `${path}.weight`,
-      `${weight} is not a weight: use a whole number from 0 (drain) to 65535`,
+      `${shown(weight)} is not a weight: use a whole number from 0 (drain) to 65535`,
     )
   }
   if (!Number.isInteger(maxConnections) || maxConnections < 0 || maxConnections > 0x7fffffff) {
     throw invalidOption(
       `${path}.maxConnections`,
-      `${maxConnections} is not a limit: use a whole number, 0 for none`,
+      `${shown(maxConnections)} is not a limit: use a whole number, 0 for none`,
     )
   }
   if (state !== 'enabled' && state !== 'draining' && state !== 'disabled') {
-    throw invalidOption(
-      `${path}.state`,
-      `"${String(state)}" is none of enabled, draining, disabled`,
-    )
+    throw invalidOption(`${path}.state`, `${shown(state)} is none of enabled, draining, disabled`)
   }
-  const id = options.id ?? endpoint.text
+  const id = textOption(options.id ?? endpoint.text, `${path}.id`)
   if (id === '') throw invalidOption(`${path}.id`, 'must not be empty')
   return Object.freeze({
     id,
@@ -86,9 +85,9 @@ export function backend(init: BackendInit, path = 'backend'): Backend {
     host: endpoint.path ?? endpoint.host,
     port: endpoint.port,
     weight,
-    backup,
+    backup: flagOption(backup, `${path}.backup`),
     maxConnections,
     state,
-    labels: Object.freeze({ ...labels }),
+    labels: Object.freeze({ ...objectOption(labels, `${path}.labels`) }),
   })
 }

@@ -25,7 +25,7 @@ export function parseDuration(value: Duration, path = 'duration'): number {
     if (Number.isFinite(value) && value >= 0) return value
     throw invalidOption(
       path,
-      `${value} is not a duration: milliseconds must be finite and not negative`,
+      `${shown(value)} is not a duration: milliseconds must be finite and not negative`,
     )
   }
   const text = typeof value === 'string' ? value.trim() : ''
@@ -35,7 +35,7 @@ export function parseDuration(value: Duration, path = 'duration'): number {
   if (!Number.isFinite(total)) {
     throw invalidOption(
       path,
-      `"${shown(value)}" is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
+      `${shown(value)} is not a duration: write a number and a unit, such as 500ms, 5s, 1m30s or 2h`,
     )
   }
   // 1.005s is 1005 and not 1004.9999999999999: nobody means less than a nanosecond.
@@ -58,8 +58,8 @@ export function formatDuration(ms: number): string {
   ] as const) {
     const amount = Math.floor(rest / size)
     rest -= amount * size
-    const shown = unit === 'ms' && fraction > 0 ? (amount * 1000 + fraction) / 1000 : amount
-    if (shown > 0) text += `${shown}${unit}`
+    const told = unit === 'ms' && fraction > 0 ? (amount * 1000 + fraction) / 1000 : amount
+    if (told > 0) text += `${told}${unit}`
   }
   return text
 }

@@ -1,3 +1,5 @@
+import { oneLine } from './shown.ts'
+
 /** Whose fault a failure is: it decides what to log, what to answer and whom to blame. */
 export type ErrorSource = 'client' | 'backend' | 'peer' | 'system' | 'config'
 
@@ -17,7 +19,8 @@ export interface SteelyardErrorInit<Code extends string = string> {
 
 /**
  * The one error class of every Steelyard package: a stable code, whose fault it is, and whether a
- * retry is safe. Match on {@link isSteelyardError}, never on `instanceof` or on the message.
+ * retry is safe. The message is one line of bounded length, whatever it quotes. Match on
+ * {@link isSteelyardError}, never on `instanceof` or on the message.
  */
 export class SteelyardError<Code extends string = string> extends Error {
   override readonly name: string = 'SteelyardError'
@@ -30,7 +33,7 @@ export class SteelyardError<Code extends string = string> extends Error {
 
   constructor(message: string, init: SteelyardErrorInit<Code>) {
     super(
-      init.path === undefined ? message : `${init.path}: ${message}`,
+      bounded(init.path === undefined ? message : `${pathText(init.path)}: ${message}`),
       init.cause === undefined ? undefined : { cause: init.cause },
     )
     this.code = init.code
@@ -53,7 +56,22 @@ export function isSteelyardError<Code extends string = string>(
   )
 }
 
-/** A wrong option: thrown synchronously by factories, with the path of the offending value. */
+/**
+ * A wrong option: thrown synchronously by factories, with the path of the offending value.
+ *
+ * @param path - where the value stands, such as `backends[2].weight`.
+ * @param problem - what is wrong with it and what to do; the value itself as `shown` tells it.
+ */
 export function invalidOption(path: string, problem: string): SteelyardError<'invalid-option'> {
   return new SteelyardError(problem, { code: 'invalid-option', source: 'config', path })
+}
+
+/** Names and keys of any length go into messages; logs and terminals get one line of them. */
+function bounded(message: string): string {
+  return oneLine(message.length > 2000 ? `${message.slice(0, 2000)}…` : message)
+}
+
+/** Parts of a path may be keys that the user chose. */
+function pathText(path: string): string {
+  return path.length > 200 ? `${path.slice(0, 200)}…` : path
 }

@@ -11,6 +11,7 @@ export {
   backend,
 } from './backend.ts'
 export { pool } from './backend-pool.ts'
+export { type ClientNetwork, type ClientNetworks, clientNetworks } from './client-network.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { Discovery, DiscoveryListener } from './discovery.ts'
 export { type Duration, formatDuration, parseDuration } from './duration.ts'
@@ -59,6 +60,17 @@ export {
   type Report,
 } from './metrics.ts'
 export { nearestName } from './nearest-name.ts'
+export {
+  bytesOption,
+  clockOption,
+  flagOption,
+  functionOption,
+  listOption,
+  objectOption,
+  oneOrMore,
+  partOption,
+  textOption,
+} from './option-shape.ts'
 export type { OutlierDetection, OutlierObserver, OutlierSubject } from './outlier.ts'
 export {
   type PersistenceEntry,
@@ -105,6 +117,7 @@ export {
   startAll,
   stopAll,
 } from './service.ts'
+export { shown } from './shown.ts'
 export { parseSize, type Size } from './size.ts'
 export { type TimerWheel, type TimerWheelOptions, timerWheel, WheelTimer } from './timer-wheel.ts'
 export type {

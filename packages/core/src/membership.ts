@@ -1,6 +1,8 @@
 import { type Backend, type BackendInit, backend } from './backend.ts'
 import { invalidOption } from './errors.ts'
+import { listOption } from './option-shape.ts'
 import type { Member } from './pool-member.ts'
+import { shown } from './shown.ts'
 
 /** What has to happen for a pool to have these members and no others. */
 export interface MembershipPlan {
@@ -26,12 +28,12 @@ export function membershipPlan(
   backends: readonly BackendInit[],
 ): MembershipPlan {
   const wanted = new Map<string, Backend>()
-  backends.forEach((init, index) => {
+  listOption(backends, 'pool.backends').forEach((init, index) => {
     const next = backend(init, `pool.backends[${index}]`)
     if (wanted.has(next.id)) {
       throw invalidOption(
         `pool.backends[${index}]`,
-        `"${next.id}" is in the pool already: give one of the two another id`,
+        `${shown(next.id)} is in the pool already: give one of the two another id`,
       )
     }
     wanted.set(next.id, next)

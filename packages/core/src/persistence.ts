@@ -2,6 +2,7 @@ import { type ClientNetwork, type ClientNetworks, clientNetworks } from './clien
 import { type Clock, systemClock } from './clock.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { invalidOption } from './errors.ts'
+import { clockOption, listOption, objectOption } from './option-shape.ts'
 import { shown } from './shown.ts'
 
 /** One remembered client, as exported for a hand-over. */
@@ -82,7 +83,11 @@ class SourceTable implements PersistenceTable {
   readonly #ring: Entry = ring()
 
   constructor(options: PersistenceTableOptions) {
-    const { maxEntries = 100_000, whenDraining = 'move', clock = systemClock } = options
+    const {
+      maxEntries = 100_000,
+      whenDraining = 'move',
+      clock = systemClock,
+    } = objectOption(options, 'persistence')
     this.#timeoutMs = parseDuration(options.timeout ?? '5m', 'persistence.timeout')
     if (this.#timeoutMs === 0) throw invalidOption('persistence.timeout', 'must be more than 0')
     this.#networks = clientNetworks(
@@ -92,18 +97,18 @@ class SourceTable implements PersistenceTable {
     if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 10_000_000) {
       throw invalidOption(
         'persistence.maxEntries',
-        `${String(maxEntries)} is no bound: use a whole number from 1 to 10000000`,
+        `${shown(maxEntries)} is no bound: use a whole number from 1 to 10000000`,
       )
     }
     if (whenDraining !== 'move' && whenDraining !== 'keep') {
       throw invalidOption(
         'persistence.whenDraining',
-        `"${String(whenDraining)}" is none of move, keep`,
+        `${shown(whenDraining)} is none of move, keep`,
       )
     }
     this.#maxEntries = maxEntries
     this.whenDraining = whenDraining
-    this.#clock = clock
+    this.#clock = clockOption(clock, 'persistence.clock')
   }
 
   get size(): number {
@@ -164,8 +169,10 @@ class SourceTable implements PersistenceTable {
     const now = this.#clock.now()
     this.#sweep(now, this.#entries.size)
     const taken = new Map<ClientNetwork, { backendId: string; expiresAt: number }>()
-    entries.forEach(({ client, backendId, remainingMs }, index) => {
-      if (typeof client !== 'string' || typeof backendId !== 'string' || !(remainingMs >= 0)) {
+    listOption(entries, 'entries').forEach((entry, index) => {
+      const { client, backendId, remainingMs } = objectOption(entry, `entries[${index}]`)
+      const texts = typeof client === 'string' && typeof backendId === 'string'
+      if (!texts || typeof remainingMs !== 'number' || !(remainingMs >= 0)) {
         throw invalidOption(
           `entries[${index}]`,
           'needs a client, a backendId, and remainingMs from 0',

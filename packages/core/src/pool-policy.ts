@@ -1,11 +1,13 @@
 import { type Duration, parseDuration } from './duration.ts'
 import { invalidOption } from './errors.ts'
 import type { HealthCheck } from './health-check.ts'
+import { objectOption, partOption } from './option-shape.ts'
 import type { OutlierDetection } from './outlier.ts'
 import type { PersistenceTable } from './persistence.ts'
 import type { Picker } from './picker.ts'
 import { roundRobin } from './pickers/round-robin.ts'
 import { type Quorum, type QuorumRule, quorumRule } from './quorum.ts'
+import { shown } from './shown.ts'
 
 /** How a pool chooses: what may be changed while it works. */
 export interface PoolPolicyOptions {
@@ -48,21 +50,41 @@ export interface PoolPolicy {
  * @throws `invalid-option` with the path of the field.
  */
 export function poolPolicy(options: PoolPolicyOptions): PoolPolicy {
-  const { boundedLoad = 0, whenEmpty = 'reject' } = options
-  if (boundedLoad !== 0 && !(boundedLoad > 1)) {
+  const { boundedLoad = 0, whenEmpty = 'reject' } = objectOption(options, 'pool')
+  if (boundedLoad !== 0 && !(typeof boundedLoad === 'number' && boundedLoad > 1)) {
     throw invalidOption(
       'pool.boundedLoad',
-      `${boundedLoad} is no factor: use 0 for off, or more than 1, such as 1.25`,
+      `${shown(boundedLoad)} is no factor: use 0 for off, or more than 1, such as 1.25`,
     )
   }
   if (whenEmpty !== 'reject' && whenEmpty !== 'all') {
-    throw invalidOption('pool.whenEmpty', `"${String(whenEmpty)}" is none of reject, all`)
+    throw invalidOption('pool.whenEmpty', `${shown(whenEmpty)} is none of reject, all`)
   }
   return Object.freeze({
-    picker: options.pick ?? roundRobin(),
-    check: options.check,
-    outlier: options.outlier,
-    persistence: options.persistence,
+    picker: partOption(
+      options.pick ?? roundRobin(),
+      'open',
+      'pool.pick',
+      'use one of the algorithms, such as roundRobin()',
+    ),
+    check: partOption(
+      options.check,
+      'attach',
+      'pool.check',
+      'use a health check, such as tcpCheck() of @steelyard/health',
+    ),
+    outlier: partOption(
+      options.outlier,
+      'attach',
+      'pool.outlier',
+      'use outlierDetection() of @steelyard/health',
+    ),
+    persistence: partOption(
+      options.persistence,
+      'lookup',
+      'pool.persistence',
+      'use persistenceTable()',
+    ),
     quorum: quorumRule(options.quorum ?? 1, options.hysteresis ?? 0),
     whenEmpty,
     slowStartMs: parseDuration(options.slowStart ?? 0, 'pool.slowStart'),

@@ -116,6 +116,11 @@ export interface Pool extends EventSource<PoolEvents> {
    * @param client - the client's address, for persistence; it wins over the algorithm.
    */
   pick(key: number, tried: Tried, client?: string): number
+  /**
+   * The slot of one member, when it admits one more: for persistence that is kept elsewhere, such as in a cookie; else
+   * -1. With `draining` a member that drains is given too.
+   */
+  slotOf(backendId: string, tried: Tried, draining: boolean): number
   /** The member in a slot, also while it drains after its removal. */
   backendAt(slot: number): Backend
   /** Counts a connection on a member; call {@link Pool.closed} exactly once for it. */

@@ -1,4 +1,5 @@
 import { invalidOption } from './errors.ts'
+import { shown } from './shown.ts'
 
 /** How many members must be usable: a number, or a percentage of the enabled ones. */
 export type Quorum = number | `${number}%`
@@ -26,12 +27,12 @@ export function quorumRule(quorum: Quorum, hysteresis: number, path = 'pool'): Q
   if (wrong)
     throw invalidOption(
       `${path}.quorum`,
-      `"${quorum}" is not a quorum: use a whole number from 1, or 1% to 100%`,
+      `${shown(quorum)} is not a quorum: use a whole number from 1, or 1% to 100%`,
     )
   if (!Number.isInteger(hysteresis) || hysteresis < 0) {
     throw invalidOption(
       `${path}.hysteresis`,
-      `${hysteresis} is not a hysteresis: use a whole number from 0`,
+      `${shown(hysteresis)} is not a hysteresis: use a whole number from 0`,
     )
   }
   return {

@@ -26,13 +26,15 @@ export function parseSize(value: Size, path = 'size'): number {
     bytes = value
   } else {
     // A caller without types may hand in anything.
-    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(shown(value).trim())
+    const match = /^(\d+(?:\.\d+)?)\s*([kKMG]i?B|B)?$/.exec(
+      typeof value === 'string' ? value.trim() : '',
+    )
     const unit = unitBytes[match?.[2] ?? 'B']
     bytes = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
   }
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   throw invalidOption(
     path,
-    `"${shown(value)}" is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
+    `${shown(value)} is not a size: write whole bytes or a unit, such as 16384, 64KiB, 1MiB or 10MB`,
   )
 }

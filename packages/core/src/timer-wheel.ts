@@ -1,5 +1,8 @@
 import { type Clock, systemClock } from './clock.ts'
+import { invalidOption } from './errors.ts'
 import { surface } from './listener-error.ts'
+import { clockOption, objectOption } from './option-shape.ts'
+import { shown } from './shown.ts'
 
 /** Something that waits on a {@link TimerWheel}. Make one object and arm it again and again: arming allocates nothing. */
 export class WheelTimer {
@@ -46,9 +49,23 @@ export interface TimerWheel extends Disposable {
   disarm(timer: WheelTimer): void
 }
 
-/** Makes a {@link TimerWheel}. */
+/**
+ * Makes a {@link TimerWheel}.
+ *
+ * @throws `invalid-option`
+ */
 export function timerWheel(options: TimerWheelOptions = {}): TimerWheel {
-  return new HashedWheel(options.clock ?? systemClock, options.tickMs ?? 10, options.slots ?? 1024)
+  const { clock = systemClock, tickMs = 10, slots = 1024 } = objectOption(options, 'timerWheel')
+  if (!Number.isFinite(tickMs) || tickMs <= 0) {
+    throw invalidOption('timerWheel.tickMs', `${shown(tickMs)} is not a tick: use more than 0`)
+  }
+  if (!Number.isInteger(slots) || slots < 1 || slots > 1_048_576) {
+    throw invalidOption(
+      'timerWheel.slots',
+      `${shown(slots)} slots: use a whole number from 1 to 1048576`,
+    )
+  }
+  return new HashedWheel(clockOption(clock, 'timerWheel.clock'), tickMs, slots)
 }
 
 class HashedWheel implements TimerWheel {

@@ -1,4 +1,10 @@
-import type { HealthCheck } from '@steelyard/core'
+import {
+  functionOption,
+  type HealthCheck,
+  objectOption,
+  partOption,
+  textOption,
+} from '@steelyard/core'
 import { type LocateOptions, locator } from './locate.ts'
 import { healthMonitor, type Monitor } from './monitor.ts'
 import type { Probe, ProbeTarget, ScheduledProbe } from './probe.ts'
@@ -42,19 +48,23 @@ export interface Check extends HealthCheck, ScheduledProbe {}
  * @throws `invalid-option` with the path of the field.
  */
 export function check(name: string, probe: Probe, options: CustomCheckOptions = {}): Check {
-  const path = `${name}Check`
-  const plan = schedule(options, path)
-  let monitor = options.monitor
+  const path = `${textOption(name, 'check.name')}Check`
+  const plan = schedule(objectOption(options, path), path)
+  const locate = locator(options, path)
+  const key = options.key === undefined ? undefined : textOption(options.key, `${path}.key`)
+  const advice = 'make one with healthMonitor()'
+  let monitor = partOption(options.monitor, 'attach', `${path}.monitor`, advice)
   const self: Check = Object.freeze({
     name,
     key:
-      options.key === undefined
+      key === undefined
         ? Symbol(name)
-        : [name, options.key, options.address, options.port, ...Object.values(plan)].join(' '),
+        : [name, key, options.address, options.port, ...Object.values(plan)].join(' '),
     schedule: plan,
-    locate: locator(options, path),
-    probe,
-    forget: options.forget,
+    locate,
+    probe: functionOption(probe, `${path}.probe`),
+    forget:
+      options.forget === undefined ? undefined : functionOption(options.forget, `${path}.forget`),
     attach(subject) {
       monitor ??= healthMonitor()
       return monitor.attach(subject, self)

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type HealthSubject,
+  shown,
   type TimerWheel,
   type Verdict,
   WheelTimer,
@@ -348,10 +349,10 @@ function sound(result: ProbeResult, name: string): ProbeResult {
   if (outcome !== 'ok' && outcome !== 'fail' && outcome !== 'inconclusive') {
     return failed(`the ${name} probe returned no result: use passed, failed or inconclusive`)
   }
-  const reason = String(result.reason)
-  return reason.length <= maxReason
+  const reason = typeof result.reason === 'string' ? result.reason : shown(result.reason)
+  return reason === result.reason && reason.length <= maxReason
     ? result
-    : { ...result, reason: `${reason.slice(0, maxReason)}…` }
+    : { ...result, reason: reason.length <= maxReason ? reason : `${reason.slice(0, maxReason)}…` }
 }
 
 const maxReason = 500

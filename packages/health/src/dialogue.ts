@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, listOption, objectOption } from '@steelyard/core'
 import {
   excerpt,
   type Matcher,
@@ -48,13 +48,15 @@ export interface Dialogue {
  * @throws `invalid-option` with the path of the field.
  */
 export function script(steps: readonly DialogueStep[], maxBytes: number, path: string): Script {
+  listOption(steps, path)
   if (steps.length === 0 || steps.length > 64) {
     throw invalidOption(path, `has ${steps.length} steps: use 1 to 64, or leave it out`)
   }
   return {
     maxBytes,
-    steps: steps.map(({ send, expect }, index) => {
+    steps: steps.map((step, index) => {
       const at = `${path}[${index}]`
+      const { send, expect } = objectOption(step, at)
       if (send === undefined && expect === undefined) {
         throw invalidOption(at, 'does nothing: give it "send" or "expect"')
       }

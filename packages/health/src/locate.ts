@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, shown, textOption } from '@steelyard/core'
 import { type Endpoint, parseEndpoint, tryParseAddress } from '@steelyard/core/ip'
 import type { ProbeTarget } from './probe.ts'
 
@@ -22,7 +22,10 @@ export function locator(
 ): (target: ProbeTarget) => ProbeTarget {
   const { port } = options
   if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65_535)) {
-    throw invalidOption(`${path}.port`, `${port} is not a port: use a whole number from 1 to 65535`)
+    throw invalidOption(
+      `${path}.port`,
+      `${shown(port)} is not a port: use a whole number from 1 to 65535`,
+    )
   }
   const fixed =
     options.address === undefined ? undefined : parsed(options.address, `${path}.address`)
@@ -36,7 +39,7 @@ export function locator(
 }
 
 function parsed(address: string, path: string): Endpoint {
-  const ip = tryParseAddress(address)
+  const ip = tryParseAddress(textOption(address, path))
   if (ip !== undefined) return parseEndpoint(ip.family === 6 ? `[${ip.text}]:0` : `${ip.text}:0`)
   return parseEndpoint(/:\d+$|^unix:/.test(address) ? address : `${address}:0`, path)
 }

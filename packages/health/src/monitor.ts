@@ -1,16 +1,21 @@
 import {
   type Clock,
+  clockOption,
   type Duration,
   type Emitter,
   type EventSource,
   emitter,
+  functionOption,
   type HealthSubject,
   invalidOption,
   type Logger,
   type Metrics,
   noMetrics,
+  objectOption,
   parseDuration,
+  partOption,
   SteelyardError,
+  shown,
   silentLog,
   systemClock,
   timerWheel,
@@ -108,14 +113,14 @@ class HealthMonitor implements Monitor {
   #disposed = false
 
   constructor(options: MonitorOptions) {
-    const concurrency = options.concurrency ?? 1000
+    const concurrency = objectOption(options, 'monitor').concurrency ?? 1000
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1_000_000) {
       throw invalidOption(
         'monitor.concurrency',
-        `${concurrency} is not a limit: use a whole number from 1 to 1000000`,
+        `${shown(concurrency)} is not a limit: use a whole number from 1 to 1000000`,
       )
     }
-    const clock = options.clock ?? systemClock
+    const clock = clockOption(options.clock ?? systemClock, 'monitor.clock')
     const wheel = timerWheel({ clock, tickMs })
     this.#engine = {
       clock,
@@ -123,15 +128,28 @@ class HealthMonitor implements Monitor {
       gate: probeGate(concurrency),
       lateness: loopLateness(clock, wheel, tickMs),
       counters: { passed: 0, failed: 0, inconclusive: 0, delayed: 0, delayMs: 0, flips: 0 },
-      random: options.random ?? Math.random,
+      random: functionOption(options.random ?? Math.random, 'monitor.random'),
       jitter: share(options.jitter ?? 0.05, 0.25, 'monitor.jitter'),
       lateShare: share(options.lateShare ?? 0.2, 1, 'monitor.lateShare'),
       firstRoundMs: parseDuration(options.firstRound ?? '1s', 'monitor.firstRound'),
       graceMs,
-      seed: (options.seed ?? 0) | 0,
+      seed: seed(options.seed ?? 0) | 0,
     }
-    this.#log = options.log ?? silentLog
-    this.#metrics = publishStats(options.metrics ?? noMetrics, () => this.stats)
+    this.#log = partOption(
+      options.log ?? silentLog,
+      'warn',
+      'monitor.log',
+      'it has the methods of a Logger',
+    )
+    this.#metrics = publishStats(
+      partOption(
+        options.metrics ?? noMetrics,
+        'collect',
+        'monitor.metrics',
+        'it has the methods of Metrics',
+      ),
+      () => this.stats,
+    )
   }
 
   on<Name extends keyof MonitorEvents>(
@@ -259,10 +277,15 @@ function described(target: CheckedTarget): MonitoredTarget {
   }
 }
 
+function seed(value: number): number {
+  if (typeof value === 'number') return value
+  throw invalidOption('monitor.seed', `${shown(value)} is not a number`)
+}
+
 function share(value: number, below: number, path: string): number {
-  if (value >= 0 && value < below) return value
+  if (typeof value === 'number' && value >= 0 && value < below) return value
   throw invalidOption(
     path,
-    `${value} is no share: use a number from 0 up to, not including, ${below}`,
+    `${shown(value)} is no share: use a number from 0 up to, not including, ${below}`,
   )
 }

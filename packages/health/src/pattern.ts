@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, objectOption, shown, textOption } from '@steelyard/core'
 
 /** Bytes to send or to find: text (sent as UTF-8), hexadecimal, or bytes. */
 export type Payload = string | { readonly hex: string } | Uint8Array
@@ -27,10 +27,12 @@ const utf8 = new TextDecoder()
  */
 export function payloadBytes(payload: Payload, path: string): Uint8Array {
   if (typeof payload === 'string') return encoder.encode(payload)
+  objectOption(payload, path)
   if (payload instanceof Uint8Array) return new Uint8Array(payload)
-  const digits = String(payload.hex).replaceAll(/[\s:]/g, '')
+  const hex = textOption(payload.hex, `${path}.hex`)
+  const digits = hex.replaceAll(/[\s:]/g, '')
   if (!/^(?:[0-9a-f]{2})+$/i.test(digits)) {
-    throw invalidOption(path, `"${payload.hex}" is not hexadecimal: write pairs of 0-9 and a-f`)
+    throw invalidOption(path, `${shown(hex)} is not hexadecimal: write pairs of 0-9 and a-f`)
   }
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }
@@ -118,11 +120,13 @@ function wantedBytes(payload: Payload, path: string): Uint8Array {
 }
 
 function regexOf(pattern: Pattern, path: string): RegExp | undefined {
+  if (typeof pattern === 'string') return undefined
+  objectOption(pattern, path)
   if (pattern instanceof RegExp) return fresh(pattern.source, pattern.flags, path)
-  if (typeof pattern === 'string' || pattern instanceof Uint8Array || !('regex' in pattern)) {
-    return undefined
-  }
-  return fresh(pattern.regex, pattern.flags ?? '', path)
+  if (pattern instanceof Uint8Array) return undefined
+  if (!('regex' in pattern)) return undefined
+  const source = textOption(pattern.regex, `${path}.regex`)
+  return fresh(source, textOption(pattern.flags ?? '', `${path}.flags`), path)
 }
 
 /** Without the flags that make an expression remember where it was. */
@@ -130,6 +134,8 @@ function fresh(source: string, flags: string, path: string): RegExp {
   try {
     return new RegExp(source, flags.replaceAll(/[gy]/g, ''))
   } catch (error) {
-    throw invalidOption(path, `/${source}/${flags} is no regular expression: ${String(error)}`)
+    const why = (error as Error).message.replace(/^Invalid.*: /s, '')
+    const what = `/${shown(source).slice(1, -1)}/${shown(flags).slice(1, -1)}`
+    throw invalidOption(path, `${what} is no regular expression: ${why}`)
   }
 }

@@ -1,4 +1,4 @@
-import { type Duration, hashText, invalidOption, parseDuration } from '@steelyard/core'
+import { type Duration, hashText, invalidOption, parseDuration, shown } from '@steelyard/core'
 
 /** When to check, and how many results it takes. */
 export interface ScheduleOptions {
@@ -59,7 +59,7 @@ export function schedule(options: ScheduleOptions, path: string): Schedule {
   }
   const initial = options.initial ?? 'unknown'
   if (initial !== 'unknown' && initial !== 'up' && initial !== 'down') {
-    throw invalidOption(`${path}.initial`, `"${String(initial)}" is none of unknown, up, down`)
+    throw invalidOption(`${path}.initial`, `${shown(initial)} is none of unknown, up, down`)
   }
   return Object.freeze({
     intervalMs,
@@ -144,5 +144,5 @@ function span(value: Duration, path: string): number {
 
 function count(value: number, path: string): number {
   if (Number.isInteger(value) && value >= 1 && value <= 1000) return value
-  throw invalidOption(path, `${value} is not a count: use a whole number from 1 to 1000`)
+  throw invalidOption(path, `${shown(value)} is not a count: use a whole number from 1 to 1000`)
 }

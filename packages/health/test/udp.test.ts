@@ -120,7 +120,7 @@ describe('udpCheck', () => {
   })
 
   it.each([
-    [{} as UdpCheckOptions, 'udpCheck.mode: "undefined" is neither reply nor no-icmp-error'],
+    [{} as UdpCheckOptions, 'udpCheck.mode: undefined is neither reply nor no-icmp-error'],
     [{ mode: 'no-icmp-error', expect: 'x' }, 'udpCheck.expect: needs an answer'],
     [{ mode: 'reply', send: new Uint8Array(65_508) }, 'udpCheck.send: 65508 bytes do not fit'],
   ] as [UdpCheckOptions, string][])('refuses %j', (options, message) => {

@@ -1,4 +1,4 @@
-import type { SocketAddress } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, type SocketAddress, shown } from '@steelyard/core'
 import { type Cidr, cidrSet, parseCidr, tryParseAddress } from '@steelyard/core/ip'
 
 /** What an access rule sees of a connection. */
@@ -30,10 +30,13 @@ export interface AclOptions {
  * @throws `invalid-option` with the path of the block that is none.
  */
 export function acl(options: AclOptions, path = 'acl'): Acl {
-  const deny = addressTest(options.deny ?? [], `${path}.deny`)
+  const deny = addressTest(objectOption(options, path).deny ?? [], `${path}.deny`)
   const allow = addressTest(options.allow ?? [], `${path}.allow`)
-  const otherwise =
-    (options.default ?? (options.allow === undefined ? 'allow' : 'deny')) === 'allow'
+  const rest = options.default ?? (options.allow === undefined ? 'allow' : 'deny')
+  if (rest !== 'allow' && rest !== 'deny') {
+    throw invalidOption(`${path}.default`, `${shown(rest)} is neither allow nor deny`)
+  }
+  const otherwise = rest === 'allow'
   return ({ source }) => {
     if (source.family === 'unix') return otherwise
     const { address } = source
@@ -64,7 +67,9 @@ interface Group {
 
 /** Is the address in one of the blocks? IPv4 is asked by number, without making an object or a string. */
 function addressTest(blocks: readonly string[], path: string): (address: string) => boolean {
-  const cidrs = blocks.map((block, index) => parseCidr(block, `${path}[${index}]`))
+  const cidrs = listOption(blocks, path).map((block, index) =>
+    parseCidr(block, `${path}[${index}]`),
+  )
   if (cidrs.length === 0) return () => false
   const groups = groupsOf(cidrs.filter(({ family }) => family === 4))
   const six = cidrSet(cidrs.filter(({ family }) => family === 6))

@@ -17,7 +17,7 @@ export {
   connectionRate,
 } from './limits/connection-rate.ts'
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './limits/retry-budget.ts'
-export type { Listen } from './listen.ts'
+export { type Listen, listenTarget, listenText } from './listen.ts'
 export {
   decodeProxyHeader,
   type ProxyFrame,
@@ -53,8 +53,14 @@ export {
   type NameRule,
   nameRouter,
 } from './route-by-name.ts'
+export { Admission } from './tcp/admission.ts'
 export type { TcpStats } from './tcp/counters.ts'
-export type { AcceptProxyOptions, SendProxyOptions } from './tcp/proxy-options.ts'
+export {
+  type AcceptProxy,
+  type AcceptProxyOptions,
+  acceptProxy,
+  type SendProxyOptions,
+} from './tcp/proxy-options.ts'
 export type { EndedBy, EndReason, SessionRecord } from './tcp/session-record.ts'
 export type { TcpBalancerOptions, TcpReconfiguration } from './tcp/settings.ts'
 export type { TcpTarget } from './tcp/target.ts'

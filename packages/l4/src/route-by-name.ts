@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, oneOrMore, shown } from '@steelyard/core'
 import { parseNamePattern } from './tls/server-name.ts'
 
 /** Where connections for some server names go. */
@@ -66,18 +66,20 @@ interface Entry<T> {
 export function nameRouter<T>(routes: NameRoutes<T>, path = 'routes'): NameRouter<T> {
   const exact = new Map<string, Entry<T>[]>()
   const wildcard = new Map<string, Entry<T>[]>()
-  routes.rules.forEach((rule, index) => {
+  listOption(objectOption(routes, path).rules, `${path}.rules`).forEach((item, index) => {
     const at = `${path}.rules[${index}]`
-    const alpn = rule.alpn === undefined ? [] : [rule.alpn].flat()
+    const rule = objectOption(item, at)
+    const alpn = rule.alpn === undefined ? [] : oneOrMore(rule.alpn)
     for (const protocol of alpn) {
-      if (protocol === '') throw invalidOption(`${at}.alpn`, 'has an empty protocol')
+      if (typeof protocol === 'string' && protocol !== '') continue
+      throw invalidOption(`${at}.alpn`, `${shown(protocol)} is no name of a protocol`)
     }
-    for (const pattern of [rule.sni].flat()) {
+    for (const pattern of oneOrMore(rule.sni)) {
       const { name, isWildcard } = parseNamePattern(pattern, `${at}.sni`)
       const entries = isWildcard ? wildcard : exact
       const before = entries.get(name) ?? []
       if (before.some((entry) => covers(entry.alpn, alpn))) {
-        throw invalidOption(`${at}.sni`, `"${pattern}" was routed by an earlier rule`)
+        throw invalidOption(`${at}.sni`, `${shown(pattern)} was routed by an earlier rule`)
       }
       const by = isWildcard ? 'wildcard' : 'exact'
       const route: NameRoute<T> = Object.freeze({

@@ -11,6 +11,7 @@ export {
   type CheckUnderTest,
   checkerSuite,
 } from './checker-suite.ts'
+export { type HostileOptionsCase, hostileOptionsSuite } from './hostile-options.ts'
 export { type ManualClock, manualClock } from './manual-clock.ts'
 export { type MemoryDatagrams, type MemoryPeer, memoryDatagrams } from './memory-datagrams.ts'
 export {

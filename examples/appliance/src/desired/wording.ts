@@ -1,4 +1,4 @@
-import { formatDuration } from '@steelyard/core'
+import { formatDuration, shown } from '@steelyard/core'
 import type { JsonSchema } from './json-schema.ts'
 import type { Tree } from './tree.ts'
 
@@ -29,8 +29,7 @@ export function typeName(type: string): string {
 export function quoted(tree: Tree): string {
   if (tree.kind === 'map') return 'an object'
   if (tree.kind === 'list') return 'a list'
-  if (typeof tree.value !== 'string') return String(tree.value)
-  return tree.value.length > 60 ? `"${tree.value.slice(0, 60)}…"` : `"${tree.value}"`
+  return shown(tree.value)
 }
 
 /** What to do about a value of the wrong type. */

@@ -37,7 +37,7 @@ export function parseMetrics(text: string): readonly Family[] {
   }
   const seen = new Set<string>()
   for (const line of text.slice(0, -1).split('\n')) {
-    const comment = /^# (HELP|TYPE) (\S+) ?(.*)$/.exec(line)
+    const comment = /^# (HELP|TYPE) (\S+) ?(.*)$/s.exec(line)
     if (comment !== null) {
       const [, kind = '', name = '', rest = ''] = comment
       begin(name)
@@ -83,7 +83,8 @@ export function parseMetrics(text: string): readonly Family[] {
 }
 
 function parseSample(line: string): Sample {
-  const head = /^([^\s{]+)(.*)$/.exec(line)
+  // Only \n ends a line here: a dot must match \r and U+2028 too.
+  const head = /^([^\s{]+)(.*)$/s.exec(line)
   const name = head?.[1] ?? ''
   let rest = head?.[2] ?? ''
   if (!nameForm.test(name)) throw new Error(`"${line}" begins with no name`)

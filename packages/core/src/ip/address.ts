@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { invalidOption } from '../errors.ts'
+import { shown } from '../shown.ts'
 import { isMapped, scanAddress } from './scan.ts'
 
 /** An IP address, parsed once. */
@@ -19,7 +20,7 @@ export interface Address {
  */
 export function parseAddress(text: string, path = 'address'): Address {
   const address = tryParseAddress(text)
-  if (address === undefined) throw invalidOption(path, `"${text}" is not an IP address`)
+  if (address === undefined) throw invalidOption(path, `${shown(text)} is not an IP address`)
   return address
 }
 

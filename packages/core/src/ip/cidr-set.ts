@@ -1,3 +1,6 @@
+import { invalidOption } from '../errors.ts'
+import { listOption, objectOption } from '../option-shape.ts'
+import { shown } from '../shown.ts'
 import type { Address } from './address.ts'
 import { type Cidr, masked, parseCidr } from './cidr.ts'
 
@@ -7,11 +10,15 @@ export interface CidrSet {
   has(address: Address): boolean
 }
 
-/** Builds a {@link CidrSet} from blocks or their texts. */
+/**
+ * Builds a {@link CidrSet} from blocks or their texts.
+ *
+ * @throws `invalid-option` with the path of the block.
+ */
 export function cidrSet(blocks: readonly (Cidr | string)[], path = 'cidrs'): CidrSet {
   const byLength = new Map<string, { family: 4 | 6; prefix: number; networks: Set<string> }>()
-  blocks.forEach((block, index) => {
-    const cidr = typeof block === 'string' ? parseCidr(block, `${path}[${index}]`) : block
+  listOption(blocks, path).forEach((block, index) => {
+    const cidr = blockOf(block, `${path}[${index}]`)
     const name = `${cidr.family}/${cidr.prefix}`
     let group = byLength.get(name)
     if (group === undefined) {
@@ -31,6 +38,12 @@ export function cidrSet(blocks: readonly (Cidr | string)[], path = 'cidrs'): Cid
       return false
     },
   })
+}
+
+function blockOf(block: Cidr | string, path: string): Cidr {
+  if (typeof block !== 'object' || block === null) return parseCidr(block, path)
+  if (ArrayBuffer.isView(objectOption(block, path).network?.bytes)) return block
+  throw invalidOption(path, `${shown(block)} is not a block: make one with parseCidr`)
 }
 
 function keyOf(bytes: Uint8Array): string {

@@ -1,4 +1,5 @@
 import { invalidOption } from '../errors.ts'
+import { shown } from '../shown.ts'
 import { type Address, addressOf, tryParseAddress } from './address.ts'
 
 /** A block of addresses, parsed once. */
@@ -29,7 +30,7 @@ export function parseCidr(text: string, path = 'cidr'): Cidr {
   if (address === undefined || more.length > 0 || !(prefix >= 0 && prefix <= bits)) {
     throw invalidOption(
       path,
-      `"${text}" is not a block of addresses: write 192.0.2.0/24, 2001:db8::/32 or one address`,
+      `${shown(text)} is not a block of addresses: write 192.0.2.0/24, 2001:db8::/32 or one address`,
     )
   }
   const network = addressOf(masked(address.bytes, prefix))

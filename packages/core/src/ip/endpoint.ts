@@ -33,11 +33,11 @@ export function parseEndpoint(text: string, path = 'address'): Endpoint {
   if (text.startsWith('unix:')) {
     const socketPath = text.slice(5)
     if (socketPath === '' || socketPath.includes('\0'))
-      throw invalidOption(path, `"${text}" names no socket path`)
+      throw invalidOption(path, `${shown(text)} names no socket path`)
     if (textEncoder.encode(socketPath).length > longestSocketPath) {
       throw invalidOption(
         path,
-        `"${text}" is longer than the ${longestSocketPath} bytes a socket path may have`,
+        `${shown(text)} is longer than the ${longestSocketPath} bytes a socket path may have`,
       )
     }
     return Object.freeze({ host: '', port: 0, path: socketPath, text })
@@ -47,21 +47,21 @@ export function parseEndpoint(text: string, path = 'address'): Endpoint {
   if (match === null || port > 65_535) {
     throw invalidOption(
       path,
-      `"${text}" is not an endpoint: write host:port, [v6]:port or unix:/path`,
+      `${shown(text)} is not an endpoint: write host:port, [v6]:port or unix:/path`,
     )
   }
   const [, bracketed, plain] = match
   if (bracketed !== undefined) {
     const address = parseAddress(bracketed, path)
     if (address.family !== 6)
-      throw invalidOption(path, `"${text}": brackets are for IPv6 addresses`)
+      throw invalidOption(path, `${shown(text)}: brackets are for IPv6 addresses`)
     const zone = bracketed.includes('%') ? bracketed.slice(bracketed.indexOf('%')) : ''
     return ipEndpoint(`${address.text}${zone}`, 6, port)
   }
   if (plain === '') return ipEndpoint('::', 6, port)
   if (/^[\d.]+$/.test(plain!)) return ipEndpoint(parseAddress(plain!, path).text, 4, port)
   if (!hostName.test(plain!))
-    throw invalidOption(path, `"${plain}" is neither an IP address nor a host name`)
+    throw invalidOption(path, `${shown(plain)} is neither an IP address nor a host name`)
   return Object.freeze({
     host: plain!.toLowerCase(),
     port,

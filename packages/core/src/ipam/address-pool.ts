@@ -1,4 +1,6 @@
 import { invalidOption } from '../errors.ts'
+import { flagOption, listOption, objectOption } from '../option-shape.ts'
+import { shown } from '../shown.ts'
 import { type FreeList, freeList } from './free-list.ts'
 import { parseRange } from './range.ts'
 import type { Claim, Seat } from './sharing.ts'
@@ -64,17 +66,20 @@ export interface AddressPool {
  * @throws `invalid-option` with the path of the field.
  */
 export function definePool(options: AddressPoolOptions, path: string): PoolDefinition {
-  const { name, addresses, exclude = [], priority = 100, skipNetworkAndBroadcast } = options
+  const { name, addresses, exclude = [], priority = 100 } = objectOption(options, path)
   if (typeof name !== 'string' || name === '') {
     throw invalidOption(`${path}.name`, 'must be a text that is not empty')
   }
-  if (!Array.isArray(addresses) || addresses.length === 0) {
+  if (listOption(addresses, `${path}.addresses`).length === 0) {
     throw invalidOption(`${path}.addresses`, 'must list at least one range of addresses')
   }
-  if (!Array.isArray(exclude)) throw invalidOption(`${path}.exclude`, 'must be a list of ranges')
+  listOption(exclude, `${path}.exclude`)
   if (!Number.isInteger(priority)) {
-    throw invalidOption(`${path}.priority`, `${String(priority)} is not a whole number`)
+    throw invalidOption(`${path}.priority`, `${shown(priority)} is not a whole number`)
   }
+  const flag = (name: 'skipNetworkAndBroadcast' | 'disabled' | 'default' | 'automatic'): boolean =>
+    flagOption(options[name] ?? name === 'automatic', `${path}.${name}`)
+  const skipNetworkAndBroadcast = flag('skipNetworkAndBroadcast')
   const ranges = addresses.map((text: string, index) =>
     parseRange(text, `${path}.addresses[${index}]`, skipNetworkAndBroadcast),
   )
@@ -83,7 +88,7 @@ export function definePool(options: AddressPoolOptions, path: string): PoolDefin
   if (stranger >= 0) {
     throw invalidOption(
       `${path}.addresses[${stranger}]`,
-      `"${addresses[stranger]}" is IPv${10 - family}, the pool began with IPv${family}: make two pools`,
+      `${shown(addresses[stranger])} is IPv${10 - family}, the pool began with IPv${family}: make two pools`,
     )
   }
   const unwanted = exclude.map((text: string, index) =>
@@ -99,10 +104,10 @@ export function definePool(options: AddressPoolOptions, path: string): PoolDefin
     family,
     spans,
     excluded: subtract(written, spans),
-    disabled: options.disabled ?? false,
-    default: options.default ?? false,
+    disabled: flag('disabled'),
+    default: flag('default'),
     priority,
-    automatic: options.automatic ?? true,
+    automatic: flag('automatic'),
   })
 }
 

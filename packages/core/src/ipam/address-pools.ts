@@ -1,5 +1,7 @@
 import { invalidOption, isSteelyardError, SteelyardError } from '../errors.ts'
 import { parseAddress } from '../ip/address.ts'
+import { listOption, objectOption } from '../option-shape.ts'
+import { shown } from '../shown.ts'
 import { addressAt, numberOf } from './address-number.ts'
 import {
   type AddressPool,
@@ -94,7 +96,7 @@ export interface AddressPools {
  */
 export function addressPools(options: AddressPoolsOptions = {}): AddressPools {
   const pools = new PoolSet()
-  pools.replace(options.pools ?? [])
+  pools.replace(objectOption(options, 'addressPools').pools ?? [])
   return pools
 }
 
@@ -154,11 +156,12 @@ class PoolSet implements AddressPools {
   ): readonly Assignment[] {
     const next = new Map<string, PoolDefinition>()
     const paths = new Map<string, string>()
-    pools.forEach((pool, index) => {
+    listOption(pools, 'addressPools').forEach((pool, index) => {
       const path = `addressPools[${index}]`
       const definition = definePool(pool, path)
       const { name } = definition
-      if (next.has(name)) throw invalidOption(`${path}.name`, `there is a pool "${name}" already`)
+      if (next.has(name))
+        throw invalidOption(`${path}.name`, `there is a pool ${shown(name)} already`)
       next.set(name, definition)
       paths.set(name, path)
     })
@@ -185,7 +188,7 @@ class PoolSet implements AddressPools {
 
   restore(records: readonly AssignmentRecord[]): readonly AssignmentRestoreFailure[] {
     const failures: AssignmentRestoreFailure[] = []
-    records.forEach((record, index) => {
+    listOption(records, 'records').forEach((record, index) => {
       try {
         this.#restore(record, `records[${index}]`)
       } catch (error) {
@@ -209,7 +212,7 @@ class PoolSet implements AddressPools {
     const definitions = [...next.values()]
     const [, second] = definitions.filter((definition) => definition.default)
     if (second !== undefined) {
-      const names = definitions.filter((one) => one.default).map(({ name }) => `"${name}"`)
+      const names = definitions.filter((one) => one.default).map(({ name }) => shown(name))
       throw invalidOption(
         `${path(second.name)}.default`,
         `only one pool can be the default: choose among ${formatNames(names)}`,
@@ -238,6 +241,7 @@ class PoolSet implements AddressPools {
 
   #restore(record: AssignmentRecord, path: string): void {
     // Records come from a file: anything may stand there.
+    if (record !== null) objectOption(record, path)
     const wish = wishOf(record?.request, `${path}.request`)
     const address = parseAddress(record.address, `${path}.address`)
     const { owner } = wish.request
@@ -245,11 +249,14 @@ class PoolSet implements AddressPools {
     if (held !== undefined) {
       const present = assignmentOf(held).address
       if (present === address.text) return
-      throw new SteelyardError(`"${owner}" has ${present} now, so ${address.text} stays free`, {
-        code: 'already-assigned',
-        source: 'config',
-        path,
-      })
+      throw new SteelyardError(
+        `${shown(owner)} has ${present} now, so ${address.text} stays free`,
+        {
+          code: 'already-assigned',
+          source: 'config',
+          path,
+        },
+      )
     }
     const number = numberOf(address)
     const pool = [...this.#pools.values()].find(

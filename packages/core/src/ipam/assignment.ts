@@ -1,5 +1,7 @@
 import { invalidOption } from '../errors.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
+import { listOption, objectOption } from '../option-shape.ts'
+import { shown } from '../shown.ts'
 import { numberOf } from './address-number.ts'
 import type { Claim } from './sharing.ts'
 
@@ -70,8 +72,7 @@ export interface Wish {
  * @throws `invalid-option` with the path of the field.
  */
 export function wishOf(request: AddressRequest, path = 'request'): Wish {
-  if (typeof request !== 'object' || request === null) throw invalidOption(path, 'is no request')
-  const { owner, pool, family, ports, shared = false } = request
+  const { owner, pool, family, ports, shared = false } = objectOption(request, path)
   if (typeof owner !== 'string' || owner === '') {
     throw invalidOption(`${path}.owner`, 'must be a text that is not empty')
   }
@@ -79,7 +80,7 @@ export function wishOf(request: AddressRequest, path = 'request'): Wish {
     throw invalidOption(`${path}.pool`, 'must be the name of a pool')
   }
   if (family !== undefined && family !== 4 && family !== 6) {
-    throw invalidOption(`${path}.family`, `${String(family)} is no address family: use 4 or 6`)
+    throw invalidOption(`${path}.family`, `${shown(family)} is no address family: use 4 or 6`)
   }
   if ((typeof shared !== 'boolean' && typeof shared !== 'string') || shared === '') {
     throw invalidOption(`${path}.shared`, 'must be true, false, or a key that is not empty')
@@ -92,9 +93,7 @@ export function wishOf(request: AddressRequest, path = 'request'): Wish {
       `IPv${family} was asked for, but ${address.text} is IPv${address.family}`,
     )
   }
-  if (ports !== undefined && !Array.isArray(ports)) {
-    throw invalidOption(`${path}.ports`, 'must be a list of protocol and port')
-  }
+  if (ports !== undefined) listOption(ports, `${path}.ports`)
   const claims = ports?.map((port, index) => portClaim(port, `${path}.ports[${index}]`))
   claims?.sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1))
   const unique = new Map(claims?.map((port) => [portText(port), port]))
@@ -119,12 +118,12 @@ export function portText({ protocol, port }: PortClaim): string {
 }
 
 function portClaim(claim: PortClaim, path: string): PortClaim {
-  const { protocol, port } = claim ?? {}
+  const { protocol, port } = objectOption(claim, path)
   if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp') {
-    throw invalidOption(`${path}.protocol`, `"${String(protocol)}" is none of tcp, udp, sctp`)
+    throw invalidOption(`${path}.protocol`, `${shown(protocol)} is none of tcp, udp, sctp`)
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw invalidOption(`${path}.port`, `${String(port)} is no port: use 1 to 65535`)
+    throw invalidOption(`${path}.port`, `${shown(port)} is no port: use 1 to 65535`)
   }
   return Object.freeze({ protocol, port })
 }

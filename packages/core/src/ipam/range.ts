@@ -37,19 +37,19 @@ export function parseRange(
   if (range === undefined) {
     throw invalidOption(
       path,
-      `"${shown(text)}" is not a range of addresses: write 192.0.2.10, 192.0.2.0/24 or 192.0.2.10-192.0.2.20`,
+      `${shown(text)} is not a range of addresses: write 192.0.2.10, 192.0.2.0/24 or 192.0.2.10-192.0.2.20`,
     )
   }
   if (range === 'families') {
-    throw invalidOption(path, `"${text}" begins in one address family and ends in the other`)
+    throw invalidOption(path, `${shown(text)} begins in one address family and ends in the other`)
   }
   if (range.first > range.last) {
-    throw invalidOption(path, `"${text}" ends before it begins: write the lower address first`)
+    throw invalidOption(path, `${shown(text)} ends before it begins: write the lower address first`)
   }
   if (range.family === 6 && range.first <= mapped.last && range.last >= mapped.first) {
     throw invalidOption(
       path,
-      `"${text}" holds IPv4-mapped addresses (::ffff:0:0/96): write the IPv4 addresses themselves`,
+      `${shown(text)} holds IPv4-mapped addresses (::ffff:0:0/96): write the IPv4 addresses themselves`,
     )
   }
   return Object.freeze(range)
@@ -63,8 +63,8 @@ export function formatSpan(family: 4 | 6, { first, last }: Span): string {
 
 /** These spans, the first few of them: `a-b, c and 3 more`. */
 export function formatSpans(family: 4 | 6, spans: readonly Span[], most = 4): string {
-  const shown = spans.slice(0, most).map((span) => formatSpan(family, span))
-  return `${shown.join(', ')}${spans.length > most ? ` and ${spans.length - most} more` : ''}`
+  const told = spans.slice(0, most).map((span) => formatSpan(family, span))
+  return `${told.join(', ')}${spans.length > most ? ` and ${spans.length - most} more` : ''}`
 }
 
 /** An IPv4-mapped address is its IPv4 address everywhere in Steelyard, so no IPv6 pool can give it out. */

@@ -1,4 +1,5 @@
 import { SteelyardError } from '../errors.ts'
+import { shown } from '../shown.ts'
 import type { Assignment } from './assignment.ts'
 import { formatNames } from './name-list.ts'
 
@@ -39,7 +40,7 @@ export class AddressUnavailableError extends SteelyardError<'address-unavailable
   readonly rejections: readonly AddressPoolRejection[]
 
   constructor(owner: string, rejections: readonly AddressPoolRejection[]) {
-    super(`no address for "${owner}": ${sentence(rejections)}`, {
+    super(`no address for ${shown(owner)}: ${sentence(rejections)}`, {
       code: 'address-unavailable',
       source: 'config',
     })
@@ -56,7 +57,7 @@ export class AddressPoolOverlapError extends SteelyardError<'address-pool-overla
 
   constructor(pools: readonly [string, string], addresses: readonly string[], path: string) {
     super(
-      `pools "${pools[0]}" and "${pools[1]}" both hold ${formatNames(addresses)}: an address belongs to one pool`,
+      `pools ${shown(pools[0])} and ${shown(pools[1])} both hold ${formatNames(addresses)}: an address belongs to one pool`,
       { code: 'address-pool-overlap', source: 'config', path },
     )
     this.pools = pools
@@ -70,7 +71,9 @@ export class AddressPoolInUseError extends SteelyardError<'address-pool-in-use'>
   readonly assignments: readonly Assignment[]
 
   constructor(assignments: readonly Assignment[], path: string) {
-    const who = assignments.map(({ owner, address, pool }) => `${address} of "${pool}" by ${owner}`)
+    const who = assignments.map(
+      ({ owner, address, pool }) => `${address} of ${shown(pool)} by ${owner}`,
+    )
     super(`addresses in use would be lost: ${formatNames(who)}; release them first, or force it`, {
       code: 'address-pool-in-use',
       source: 'config',
@@ -85,7 +88,7 @@ function sentence(rejections: readonly AddressPoolRejection[]): string {
   // Whoever named a pool wants to hear of that one.
   const asked = rejections.filter(({ reason }) => reason !== 'not-asked')
   const told = asked.length > 0 ? asked : rejections
-  const shown = told.slice(0, 10).map(({ pool, detail }) => `pool "${pool}" ${detail}`)
-  const more = told.length - shown.length
-  return `${shown.join('; ')}${more > 0 ? `; and ${more} more pools` : ''}`
+  const first = told.slice(0, 10).map(({ pool, detail }) => `pool ${shown(pool)} ${detail}`)
+  const more = told.length - first.length
+  return `${first.join('; ')}${more > 0 ? `; and ${more} more pools` : ''}`
 }

@@ -1,3 +1,4 @@
+import { shown } from '../shown.ts'
 import type { AddressPool } from './address-pool.ts'
 import type { Wish } from './assignment.ts'
 import { formatSpans } from './range.ts'
@@ -79,7 +80,7 @@ function ineligible({ definition }: AddressPool, wish: Wish): AddressPoolRejecti
   })
   const wanted = address?.family ?? request.family
   if (request.pool !== undefined && request.pool !== name) {
-    return reject('not-asked', `was not asked: the request names "${request.pool}"`)
+    return reject('not-asked', `was not asked: the request names ${shown(request.pool)}`)
   }
   if (wanted !== undefined && wanted !== family) {
     return reject('wrong-family', `holds IPv${family} addresses, not IPv${wanted}`)
@@ -112,7 +113,7 @@ function shortage(
   const mates = [...pool.sharedUnder(claim.shared)]
   const conflict = mates[0] && conflictOf(mates[0], request.owner, claim)
   if (conflict === undefined) {
-    const key = claim.shared === true ? '' : ` under the key "${claim.shared}"`
+    const key = claim.shared === true ? '' : ` under the key ${shown(claim.shared)}`
     return { pool: name, reason: 'exhausted', detail: `${inUse}, none is shared${key}`, owners: [] }
   }
   const more = mates.length > 1 ? `, and none of ${mates.length - 1} more will do` : ''

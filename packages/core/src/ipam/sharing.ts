@@ -1,3 +1,4 @@
+import { shown } from '../shown.ts'
 import { formatNames } from './name-list.ts'
 
 /** What one owner takes of an address. */
@@ -53,7 +54,7 @@ function unwillingness(others: readonly (readonly [string, Claim])[], claim: Cla
   const [, first] = others[0]!
   if (claim.shared === false) return `it is taken by ${names}, and the request does not share`
   if (first.shared === false) return `it is taken by ${names}, not shared`
-  const theirs = first.shared === true ? 'without a key' : `under the key "${first.shared}"`
-  const ours = claim.shared === true ? 'without one' : `under "${claim.shared}"`
+  const theirs = first.shared === true ? 'without a key' : `under the key ${shown(first.shared)}`
+  const ours = claim.shared === true ? 'without one' : `under ${shown(claim.shared)}`
   return `it is shared by ${names} ${theirs}, the request shares ${ours}`
 }

@@ -1,6 +1,7 @@
 import { invalidOption } from '../errors.ts'
+import { flagOption, objectOption } from '../option-shape.ts'
 import type { PickKey } from '../picker.ts'
-import { flag } from './option-values.ts'
+import { shown } from '../shown.ts'
 
 /** What a hash picker hashes: options that all of them have. */
 export interface HashKeyOptions {
@@ -18,10 +19,10 @@ export interface HashKeyOptions {
 
 /** The {@link PickKey} that these options ask for. Throws `invalid-option`. */
 export function hashKey(options: HashKeyOptions, path: string): PickKey {
-  const port = flag(options.port ?? false, `${path}.port`)
+  const port = flagOption(objectOption(options, path).port ?? false, `${path}.port`)
   const { key = port ? 'source-port' : 'source' } = options
   if (key !== 'source' && key !== 'source-port' && key !== 'request') {
-    throw invalidOption(`${path}.key`, `"${String(key)}" is none of source, source-port, request`)
+    throw invalidOption(`${path}.key`, `${shown(key)} is none of source, source-port, request`)
   }
   if (port && key !== 'source-port') {
     throw invalidOption(`${path}.port`, `does not go together with key "${key}": leave one out`)

@@ -1,5 +1,6 @@
 import { type Duration, parseDuration } from '../duration.ts'
 import { invalidOption } from '../errors.ts'
+import { objectOption } from '../option-shape.ts'
 import type { Picker, Selector, SelectorOptions } from '../picker.ts'
 import type { Roster } from '../roster.ts'
 import { shown } from '../shown.ts'
@@ -42,7 +43,7 @@ export interface LeastTimeOptions {
  * @throws `invalid-option` with the path of the field.
  */
 export function leastTime(options: LeastTimeOptions = {}, path = 'leastTime'): Picker {
-  const { choices = 2 } = options
+  const { choices = 2 } = objectOption(options, path)
   const count = choices === 'all' ? 0 : wholeNumber(choices, 2, 64, `${path}.choices`, ' or all')
   const decayMs = span(options.decay ?? '10s', `${path}.decay`)
   const penaltyMs = span(options.penalty ?? '1s', `${path}.penalty`)

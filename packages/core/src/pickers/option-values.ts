@@ -15,9 +15,3 @@ export function wholeNumber(
     `${shown(value)} does not fit: use a whole number from ${min} to ${max}${otherwise}`,
   )
 }
-
-/** An option that is on or off, as itself. Throws `invalid-option`. */
-export function flag(value: unknown, path: string): boolean {
-  if (typeof value === 'boolean') return value
-  throw invalidOption(path, `"${shown(value)}" is neither true nor false`)
-}

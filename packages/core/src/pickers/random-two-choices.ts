@@ -1,3 +1,4 @@
+import { objectOption } from '../option-shape.ts'
 import type { Picker, Selector } from '../picker.ts'
 import type { Roster } from '../roster.ts'
 import type { Tried } from '../tried.ts'
@@ -27,7 +28,7 @@ export function randomTwoChoices(
   options: RandomTwoChoicesOptions = {},
   path = 'randomTwoChoices',
 ): Picker {
-  const choices = wholeNumber(options.choices ?? 2, 1, 64, `${path}.choices`)
+  const choices = wholeNumber(objectOption(options, path).choices ?? 2, 1, 64, `${path}.choices`)
   return Object.freeze<Picker>({
     name: 'random',
     key: 'none',

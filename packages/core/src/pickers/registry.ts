@@ -1,6 +1,8 @@
 import { invalidOption } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { objectOption } from '../option-shape.ts'
 import type { Picker } from '../picker.ts'
+import { shown } from '../shown.ts'
 import { first } from './first.ts'
 import { leastConnections } from './least-connections.ts'
 import { leastTime } from './least-time.ts'
@@ -66,20 +68,20 @@ export function pickerNamed(
   path = 'algorithm',
 ): Picker {
   const names = Object.keys(pickers)
-  if (!Object.hasOwn(pickers, name)) {
+  if (typeof name !== 'string' || !Object.hasOwn(pickers, name)) {
     throw invalidOption(path, unknown('balancing algorithm', name, names))
   }
   const entry = pickers[name as PickerName]
-  for (const option of Object.keys(options)) {
+  for (const option of Object.keys(objectOption(options, path))) {
     if (entry.options.includes(option)) continue
     throw invalidOption(`${path}.${option}`, unknown(`option of ${name}`, option, entry.options))
   }
   return entry.make(options, path)
 }
 
-function unknown(what: string, given: string, known: readonly string[]): string {
-  const nearest = nearestName(given, known)
+function unknown(what: string, given: unknown, known: readonly string[]): string {
+  const nearest = typeof given === 'string' ? nearestName(given, known) : undefined
   const hint = nearest === undefined ? '' : `did you mean "${nearest}"? `
   const list = known.length === 0 ? 'are none' : `are ${known.join(', ')}`
-  return `"${given}" is no ${what}: ${hint}there ${list}`
+  return `${shown(given)} is no ${what}: ${hint}there ${list}`
 }

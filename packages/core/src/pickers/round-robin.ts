@@ -1,7 +1,7 @@
+import { flagOption, objectOption } from '../option-shape.ts'
 import type { Picker, Selector } from '../picker.ts'
 import type { Roster } from '../roster.ts'
 import type { Tried } from '../tried.ts'
-import { flag } from './option-values.ts'
 import { SmoothRotation } from './smooth-weighted-round-robin.ts'
 import { fromFirst, Turn } from './turn.ts'
 
@@ -28,8 +28,11 @@ export interface RoundRobinOptions {
  * @throws `invalid-option` with the path of the field.
  */
 export function roundRobin(options: RoundRobinOptions = {}, path = 'roundRobin'): Picker {
-  const ignoreWeights = flag(options.ignoreWeights ?? false, `${path}.ignoreWeights`)
-  const randomStart = flag(options.randomStart ?? false, `${path}.randomStart`)
+  const ignoreWeights = flagOption(
+    objectOption(options, path).ignoreWeights ?? false,
+    `${path}.ignoreWeights`,
+  )
+  const randomStart = flagOption(options.randomStart ?? false, `${path}.randomStart`)
   return Object.freeze<Picker>({
     name: 'round-robin',
     key: 'none',

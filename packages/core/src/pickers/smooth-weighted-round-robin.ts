@@ -1,8 +1,8 @@
+import { flagOption, objectOption } from '../option-shape.ts'
 import type { Picker, Selector } from '../picker.ts'
 import type { Roster } from '../roster.ts'
 import type { Tried } from '../tried.ts'
 import { carryOver } from './carry-over.ts'
-import { flag } from './option-values.ts'
 
 /** How {@link smoothWeightedRoundRobin} begins. */
 export interface SmoothWeightedRoundRobinOptions {
@@ -28,7 +28,10 @@ export function smoothWeightedRoundRobin(
   options: SmoothWeightedRoundRobinOptions = {},
   path = 'smoothWeightedRoundRobin',
 ): Picker {
-  const randomStart = flag(options.randomStart ?? false, `${path}.randomStart`)
+  const randomStart = flagOption(
+    objectOption(options, path).randomStart ?? false,
+    `${path}.randomStart`,
+  )
   return Object.freeze<Picker>({
     name: 'smooth-weighted-round-robin',
     key: 'none',

@@ -1,10 +1,10 @@
+import { flagOption } from '../option-shape.ts'
 import type { Picker } from '../picker.ts'
 import { apportion } from './apportion.ts'
 import { type HashKeyOptions, hashKey } from './hash-key.ts'
 import { type TableBuilder, tableSelector } from './hash-table.ts'
 import { interleave } from './interleave.ts'
 import { mix32 } from './mix.ts'
-import { flag } from './option-values.ts'
 import { ringBuilder } from './ring-hash.ts'
 
 /** How {@link sourceHash} hashes. */
@@ -37,7 +37,7 @@ const maxEntries = 0x1_0000
  */
 export function sourceHash(options: SourceHashOptions = {}, path = 'sourceHash'): Picker {
   const key = hashKey(options, path)
-  const consistent = flag(options.consistent ?? false, `${path}.consistent`)
+  const consistent = flagOption(options.consistent ?? false, `${path}.consistent`)
   const build = consistent ? ringBuilder() : buildMap
   return Object.freeze<Picker>({ name: 'source-hash', key, open: () => tableSelector(build) })
 }

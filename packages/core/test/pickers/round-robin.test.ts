@@ -59,7 +59,7 @@ describe('roundRobin', () => {
 
   it('refuses options that are not yes or no', () => {
     expect(() => roundRobin({ ignoreWeights: 1 as unknown as boolean })).toThrow(
-      'roundRobin.ignoreWeights: "1" is neither true nor false',
+      'roundRobin.ignoreWeights: 1 is neither true nor false',
     )
   })
 })

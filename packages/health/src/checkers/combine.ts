@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, objectOption, partOption, shown } from '@steelyard/core'
 import { type Check, check } from '../check.ts'
 import { combined, type Part } from '../combined-result.ts'
 import type { Probe, ProbeContext, ProbeResult, ProbeTarget } from '../probe.ts'
@@ -29,7 +29,7 @@ export function atLeast(wanted: number, ...checks: readonly Check[]): Check {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > checks.length) {
     throw invalidOption(
       'atLeast.wanted',
-      `${wanted} of ${checks.length} checks can not be: use 1 to ${checks.length}`,
+      `${shown(wanted)} of ${checks.length} checks can not be: use 1 to ${checks.length}`,
     )
   }
   return combination('atLeast', wanted, checks)
@@ -38,6 +38,10 @@ export function atLeast(wanted: number, ...checks: readonly Check[]): Check {
 function combination(name: string, wanted: number, checks: readonly Check[]): Check {
   const [first] = checks
   if (first === undefined) throw invalidOption(name, 'needs at least one check')
+  checks.forEach((part, index) => {
+    const at = `${name}[${index}]`
+    partOption(objectOption(part, at), 'probe', at, 'use a check, such as tcpCheck()')
+  })
   const { intervalMs, fastIntervalMs, downIntervalMs, rise, fall, initial } = first.schedule
   const timeoutMs = Math.max(...checks.map(({ schedule }) => schedule.timeoutMs))
   if (timeoutMs > intervalMs) {

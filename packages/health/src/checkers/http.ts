@@ -1,4 +1,14 @@
-import { invalidOption, parseSize, type Size } from '@steelyard/core'
+import { types } from 'node:util'
+import {
+  flagOption,
+  invalidOption,
+  objectOption,
+  oneOrMore,
+  parseSize,
+  type Size,
+  shown,
+  textOption,
+} from '@steelyard/core'
 import { canonicalText } from '../canonical-text.ts'
 import { type Check, type CheckOptions, check } from '../check.ts'
 import { contentMatcher, type Pattern } from '../pattern.ts'
@@ -74,21 +84,31 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const fieldValue = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 function httpPlan(options: HttpCheckOptions): HttpPlan {
-  const { method = 'GET', path = '/', host, body, version = '1.1', keepAlive = true } = options
-  if (!token.test(method) || method === 'CONNECT') {
-    throw invalidOption('httpCheck.method', `"${method}" is no method for a check: use GET or HEAD`)
-  }
-  if (!/^(?:\/|\*$)[\u0021-\u007e]*$/.test(path)) {
+  const {
+    method = 'GET',
+    path = '/',
+    host,
+    body,
+    version = '1.1',
+    keepAlive = true,
+  } = objectOption(options, 'httpCheck')
+  if (typeof method !== 'string' || !token.test(method) || method === 'CONNECT') {
     throw invalidOption(
-      'httpCheck.path',
-      `"${path}" is no path: begin with / and percent-encode spaces and what is not ASCII`,
+      'httpCheck.method',
+      `${shown(method)} is no method for a check: use GET or HEAD`,
     )
   }
-  if (host !== undefined && !/^[\w.:[\]-]+$/.test(host)) {
-    throw invalidOption('httpCheck.host', `"${host}" is no host name`)
+  if (typeof path !== 'string' || !/^(?:\/|\*$)[\u0021-\u007e]*$/.test(path)) {
+    throw invalidOption(
+      'httpCheck.path',
+      `${shown(path)} is no path: begin with / and percent-encode spaces and what is not ASCII`,
+    )
+  }
+  if (host !== undefined && (typeof host !== 'string' || !/^[\w.:[\]-]+$/.test(host))) {
+    throw invalidOption('httpCheck.host', `${shown(host)} is no host name`)
   }
   if (version !== '1.1' && version !== '2') {
-    throw invalidOption('httpCheck.version', `"${String(version)}" is neither 1.1 nor 2`)
+    throw invalidOption('httpCheck.version', `${shown(version)} is neither 1.1 nor 2`)
   }
   const maxBody = parseSize(options.maxBody ?? 65_536, 'httpCheck.maxBody')
   if (maxBody < 1 || maxBody > 16_777_216) {
@@ -101,18 +121,20 @@ function httpPlan(options: HttpCheckOptions): HttpPlan {
     path,
     host,
     headers: requestHeaders(options.headers ?? {}),
-    body,
+    body: body === undefined ? undefined : textOption(body, 'httpCheck.body'),
     expect: {
       status: statusCodes(expect, 'httpCheck.expect'),
-      statusText: Array.isArray(expect) ? expect.join(',') : String(expect),
+      statusText: oneOrMore(expect).join(','),
       content:
         options.expectBody === undefined
           ? undefined
           : contentMatcher(options.expectBody, 'httpCheck.expectBody'),
-      fields: Object.entries(options.expectHeaders ?? {}).map(fieldMatcher),
+      fields: Object.entries(
+        objectOption(options.expectHeaders ?? {}, 'httpCheck.expectHeaders'),
+      ).map(fieldMatcher),
       maxBody,
     },
-    keepAlive,
+    keepAlive: flagOption(keepAlive, 'httpCheck.keepAlive'),
     tls: tls === false ? undefined : tlsPlan(tls === true ? {} : tls, 'httpCheck.tls'),
     version,
     source: sourceOf(options, 'httpCheck'),
@@ -123,10 +145,10 @@ function requestHeaders(headers: Readonly<Record<string, string>>): Record<strin
   const sent: Record<string, string> = {}
   for (const [name, value] of Object.entries({
     'user-agent': 'steelyard-health',
-    ...lower(headers),
+    ...lower(objectOption(headers, 'httpCheck.headers')),
   })) {
     const path = `httpCheck.headers.${name}`
-    if (!token.test(name)) throw invalidOption(path, `"${name}" is no header name`)
+    if (!token.test(name)) throw invalidOption(path, `${shown(name)} is no header name`)
     if (!fieldValue.test(value)) throw invalidOption(path, 'holds control characters')
     if (
       /^(?:host|connection|content-length|transfer-encoding|keep-alive|upgrade|expect)$/.test(name)
@@ -140,13 +162,22 @@ function requestHeaders(headers: Readonly<Record<string, string>>): Record<strin
 
 function lower(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+    Object.entries(headers).map(([name, value]) => [
+      name.toLowerCase(),
+      textOption(value, `httpCheck.headers.${name}`),
+    ]),
   )
 }
 
 function fieldMatcher([name, wanted]: [string, string | RegExp]): Expectation['fields'][number] {
   if (!token.test(name)) {
-    throw invalidOption(`httpCheck.expectHeaders.${name}`, `"${name}" is no header name`)
+    throw invalidOption(`httpCheck.expectHeaders.${name}`, `${shown(name)} is no header name`)
+  }
+  if (typeof wanted !== 'string' && !types.isRegExp(wanted)) {
+    throw invalidOption(
+      `httpCheck.expectHeaders.${name}`,
+      `${shown(wanted)} is neither text nor a regular expression`,
+    )
   }
   const test =
     typeof wanted === 'string'

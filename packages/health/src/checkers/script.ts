@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { isAbsolute } from 'node:path'
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, shown, textOption } from '@steelyard/core'
 import { attempt } from '../attempt.ts'
 import { canonicalText } from '../canonical-text.ts'
 import { type Check, type CheckOptions, check } from '../check.ts'
@@ -45,27 +45,29 @@ export interface ScriptCheckOptions extends CheckOptions {
  * @throws `invalid-option` with the path of the field.
  */
 export function scriptCheck(options: ScriptCheckOptions): Check {
-  const { command, args = [], env = {}, cwd } = options
+  const { command, args = [], env = {}, cwd } = objectOption(options, 'scriptCheck')
   if (typeof command !== 'string' || command === '' || command.includes('\0')) {
     throw invalidOption('scriptCheck.command', 'needs the path or name of a program')
   }
   if (command.includes('/') && !isAbsolute(command)) {
     throw invalidOption(
       'scriptCheck.command',
-      `"${command}" depends on the current directory: use an absolute path, or a bare name`,
+      `${shown(command)} depends on the current directory: use an absolute path, or a bare name`,
     )
   }
-  args.forEach((arg, index) => {
+  listOption(args, 'scriptCheck.args').forEach((arg, index) => {
     if (typeof arg === 'string' && !arg.includes('\0')) return
     throw invalidOption(`scriptCheck.args[${index}]`, 'must be text without a zero byte')
   })
-  for (const [name, value] of Object.entries(env)) {
-    if (/^[A-Za-z_]\w*$/.test(name) && !value.includes('\0')) continue
+  for (const [name, value] of Object.entries(objectOption(env, 'scriptCheck.env'))) {
+    const isText = typeof value === 'string' && !value.includes('\0')
+    if (/^[A-Za-z_]\w*$/.test(name) && isText) continue
     throw invalidOption(
       `scriptCheck.env.${name}`,
       'is not a variable: name and text without a zero byte',
     )
   }
+  if (cwd !== undefined) textOption(cwd, 'scriptCheck.cwd')
   return check('script', scriptProbe(command, args, env, cwd), {
     ...options,
     key: canonicalText({ command, args, env, cwd }),

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, objectOption, shown } from '@steelyard/core'
 import type { ProbeTarget } from '../probe.ts'
 
 /** How a probe's socket is opened. */
@@ -10,9 +10,9 @@ export interface SocketOptions {
 
 /** Checks {@link SocketOptions}. */
 export function sourceOf(options: SocketOptions, path: string): string | undefined {
-  const { source } = options
-  if (source === undefined || isIP(source) !== 0) return source
-  throw invalidOption(`${path}.source`, `"${source}" is not an IP address`)
+  const { source } = objectOption(options, path)
+  if (source === undefined || (typeof source === 'string' && isIP(source) !== 0)) return source
+  throw invalidOption(`${path}.source`, `${shown(source)} is not an IP address`)
 }
 
 /** What `net.connect` and `tls.connect` are told. */

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { invalidOption, parseSize, type Size } from '@steelyard/core'
+import { invalidOption, parseSize, type Size, shown } from '@steelyard/core'
 import { attempt } from '../attempt.ts'
 import { canonicalText } from '../canonical-text.ts'
 import { type Check, type CheckOptions, check } from '../check.ts'
@@ -40,7 +40,7 @@ export function tcpCheck(options: TcpCheckOptions = {}): Check {
   const source = sourceOf(options, 'tcpCheck')
   const close = options.close ?? (options.steps === undefined ? 'reset' : 'fin')
   if (close !== 'reset' && close !== 'fin') {
-    throw invalidOption('tcpCheck.close', `"${String(close)}" is neither reset nor fin`)
+    throw invalidOption('tcpCheck.close', `${shown(close)} is neither reset nor fin`)
   }
   const talk = talkOf(options, 'tcpCheck')
   return check('tcp', tcpProbe(source, close, talk), {

@@ -6,7 +6,16 @@ import {
   type SecureVersion,
   type TLSSocket,
 } from 'node:tls'
-import { type Duration, invalidOption, parseDuration } from '@steelyard/core'
+import {
+  bytesOption,
+  type Duration,
+  flagOption,
+  invalidOption,
+  listOption,
+  objectOption,
+  parseDuration,
+  shown,
+} from '@steelyard/core'
 import { type Evidence, failed, type ProbeResult, type ProbeTarget, refused } from '../probe.ts'
 import { socketFailure } from '../socket-failure.ts'
 import { connectOptions } from './socket-target.ts'
@@ -52,30 +61,44 @@ export interface TlsPlan {
  * @throws `invalid-option` with the path of the field.
  */
 export function tlsPlan(settings: TlsSettings, path: string): TlsPlan {
-  const { servername, minVersion = 'TLSv1.2', alpn = [], ca, cert, key, passphrase } = settings
-  if (servername !== undefined && (servername === '' || isIP(servername) !== 0)) {
-    throw invalidOption(`${path}.servername`, `"${servername}" is not a host name`)
+  const {
+    servername,
+    minVersion = 'TLSv1.2',
+    alpn = [],
+    ca,
+    cert,
+    key,
+    passphrase,
+  } = objectOption(settings, path)
+  if (servername !== undefined && !isName(servername)) {
+    throw invalidOption(`${path}.servername`, `${shown(servername)} is not a host name`)
   }
   if (!['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'].includes(minVersion)) {
     throw invalidOption(
       `${path}.minVersion`,
-      `"${String(minVersion)}" is none of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3`,
+      `${shown(minVersion)} is none of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3`,
     )
   }
-  if (alpn.some((name) => name === '' || Buffer.byteLength(name) > 255)) {
+  const isProtocol = (name: string): boolean =>
+    typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 255
+  if (!listOption(alpn, `${path}.alpn`).every(isProtocol)) {
     throw invalidOption(`${path}.alpn`, 'a protocol name has 1 to 255 bytes')
   }
+  for (const [name, text] of Object.entries({ cert, key, passphrase })) {
+    if (text !== undefined && typeof text !== 'string') bytesOption(text, `${path}.${name}`)
+  }
+  const authorities = typeof ca === 'string' ? [ca] : listOption(ca ?? [], `${path}.ca`)
   try {
     const context = createSecureContext({
       minVersion,
-      ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+      ...(ca === undefined ? {} : { ca: [...authorities] }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
       ...(passphrase === undefined ? {} : { passphrase }),
     })
     const warnBeforeMs = parseDuration(settings.warnBefore ?? '14d', `${path}.warnBefore`)
     return {
-      verify: settings.verify ?? false,
+      verify: flagOption(settings.verify ?? false, `${path}.verify`),
       servername,
       minVersion,
       alpn,
@@ -172,4 +195,8 @@ export function tlsFailure(
     return failed(`${target.address} closed the connection during the TLS handshake`, { code })
   }
   return socketFailure(`TLS handshake with ${target.address}`, error)
+}
+
+function isName(servername: string): boolean {
+  return typeof servername === 'string' && servername !== '' && isIP(servername) === 0
 }

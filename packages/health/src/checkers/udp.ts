@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, objectOption, shown } from '@steelyard/core'
 import { attempt } from '../attempt.ts'
 import { canonicalText } from '../canonical-text.ts'
 import { type Check, type CheckOptions, check } from '../check.ts'
@@ -43,9 +43,9 @@ export interface UdpCheckOptions extends CheckOptions, SocketOptions {
  * @throws `invalid-option` with the path of the field.
  */
 export function udpCheck(options: UdpCheckOptions): Check {
-  const { mode, send = '', expect } = options
+  const { mode, send = '', expect } = objectOption(options, 'udpCheck')
   if (mode !== 'reply' && mode !== 'no-icmp-error') {
-    throw invalidOption('udpCheck.mode', `"${String(mode)}" is neither reply nor no-icmp-error`)
+    throw invalidOption('udpCheck.mode', `${shown(mode)} is neither reply nor no-icmp-error`)
   }
   if (mode === 'no-icmp-error' && expect !== undefined) {
     throw invalidOption('udpCheck.expect', 'needs an answer: use it with mode "reply"')

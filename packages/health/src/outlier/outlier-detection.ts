@@ -1,13 +1,18 @@
 import {
   type Clock,
+  clockOption,
   type Duration,
+  flagOption,
   formatDuration,
+  functionOption,
   invalidOption,
   type OutlierDetection,
   type OutlierObserver,
   type OutlierSubject,
+  objectOption,
   parseDuration,
   type SteelyardError,
+  shown,
   systemClock,
 } from '@steelyard/core'
 import {
@@ -63,32 +68,35 @@ export interface OutlierOptions {
  */
 export function outlierDetection(options: OutlierOptions = {}): OutlierDetection {
   const path = 'outlierDetection'
-  const consecutiveFailures = options.consecutiveFailures ?? 5
+  const consecutiveFailures = objectOption(options, path).consecutiveFailures ?? 5
   if (!Number.isInteger(consecutiveFailures) || consecutiveFailures < 1) {
     throw invalidOption(
       `${path}.consecutiveFailures`,
-      `${consecutiveFailures} is not a count: use a whole number from 1`,
+      `${shown(consecutiveFailures)} is not a count: use a whole number from 1`,
     )
   }
   const maxPercent = options.maxEjectedPercent ?? 10
-  if (!(maxPercent >= 0 && maxPercent <= 100)) {
-    throw invalidOption(`${path}.maxEjectedPercent`, `${maxPercent} is no percentage: use 0 to 100`)
+  if (!(typeof maxPercent === 'number' && maxPercent >= 0 && maxPercent <= 100)) {
+    throw invalidOption(
+      `${path}.maxEjectedPercent`,
+      `${shown(maxPercent)} is no percentage: use 0 to 100`,
+    )
   }
   const rule: EjectionRule = {
     consecutiveFailures,
     baseMs: parseDuration(options.baseEjection ?? '30s', `${path}.baseEjection`),
     maxMs: parseDuration(options.maxEjection ?? '300s', `${path}.maxEjection`),
     maxPercent,
-    atLeastOne: options.atLeastOne ?? true,
+    atLeastOne: flagOption(options.atLeastOne ?? true, `${path}.atLeastOne`),
     jitterMs: parseDuration(options.jitter ?? 0, `${path}.jitter`),
   }
   if (rule.baseMs <= 0) throw invalidOption(`${path}.baseEjection`, 'must be longer than nothing')
   if (rule.maxMs < rule.baseMs) {
     throw invalidOption(`${path}.maxEjection`, 'must not be shorter than "baseEjection"')
   }
-  const clock = options.clock ?? systemClock
-  const random = options.random ?? Math.random
-  const readmitOnCheck = options.readmitOnCheck ?? true
+  const clock = clockOption(options.clock ?? systemClock, `${path}.clock`)
+  const random = functionOption(options.random ?? Math.random, `${path}.random`)
+  const readmitOnCheck = flagOption(options.readmitOnCheck ?? true, `${path}.readmitOnCheck`)
   return {
     attach: (subject) => new Observer(subject, rule, clock, random, readmitOnCheck),
   }

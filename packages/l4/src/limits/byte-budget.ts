@@ -1,8 +1,11 @@
 import {
   type ByteBudget,
   type Clock,
+  clockOption,
   invalidOption,
+  objectOption,
   parseSize,
+  partOption,
   type Size,
   systemClock,
   type TimerWheel,
@@ -49,8 +52,9 @@ const gatherMs = 10
  * @throws `invalid-option`
  */
 export function byteBudget(options: ByteBudgetOptions): AdjustableByteBudget {
-  const clock = options.clock ?? systemClock
-  return new TokenBucket(rateOf(options), clock, options.wheel ?? timerWheel({ clock }))
+  const clock = clockOption(objectOption(options, 'byteBudget').clock ?? systemClock, 'clock')
+  const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
+  return new TokenBucket(rateOf(options), clock, wheel ?? timerWheel({ clock }))
 }
 
 interface Rate {
@@ -163,7 +167,7 @@ class TokenBucket implements AdjustableByteBudget {
 }
 
 function rateOf(options: { readonly bytesPerSecond: Size; readonly burst?: Size }): Rate {
-  const perSecond = parseSize(options.bytesPerSecond, 'bytesPerSecond')
+  const perSecond = parseSize(objectOption(options, 'rate').bytesPerSecond, 'bytesPerSecond')
   if (perSecond < 1)
     throw invalidOption('bytesPerSecond', 'must be 1 or more; leave it out for no limit')
   const least = Math.ceil(perSecond / 50)

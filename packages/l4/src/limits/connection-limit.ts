@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, shown } from '@steelyard/core'
 
 /** A counter of open connections with an upper bound, which listeners or a whole node share. */
 export interface ConnectionLimit {
@@ -83,5 +83,5 @@ export function connectionLimit(max: number, path = 'connectionLimit'): Connecti
 
 function checked(max: number, path: string): number {
   if (Number.isInteger(max) && max >= 0 && max <= 0x7fffffff) return max
-  throw invalidOption(path, `${max} is not a limit: use a whole number, 0 for none`)
+  throw invalidOption(path, `${shown(max)} is not a limit: use a whole number, 0 for none`)
 }

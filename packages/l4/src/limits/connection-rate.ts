@@ -1,4 +1,11 @@
-import { type Clock, invalidOption, systemClock } from '@steelyard/core'
+import {
+  type Clock,
+  clockOption,
+  invalidOption,
+  objectOption,
+  shown,
+  systemClock,
+} from '@steelyard/core'
 
 /** How many connections a second. */
 export interface ConnectionRateOptions {
@@ -21,16 +28,16 @@ export interface ConnectionRate {
  * @throws `invalid-option`
  */
 export function connectionRate(options: ConnectionRateOptions): ConnectionRate {
-  const { perSecond, clock = systemClock } = options
-  if (!(perSecond > 0 && perSecond <= 1e9)) {
-    throw invalidOption('perSecond', `${perSecond} is not a rate: use a number above 0`)
+  const { perSecond, clock = systemClock } = objectOption(options, 'connectionRate')
+  if (!(typeof perSecond === 'number' && perSecond > 0 && perSecond <= 1e9)) {
+    throw invalidOption('perSecond', `${shown(perSecond)} is not a rate: use a number above 0`)
   }
   const burst = options.burst ?? Math.max(1, Math.ceil(perSecond))
   if (!Number.isInteger(burst) || burst < 1) {
-    throw invalidOption('burst', `${burst} is not a burst: use a whole number from 1`)
+    throw invalidOption('burst', `${shown(burst)} is not a burst: use a whole number from 1`)
   }
   let tokens = burst
-  let filledAt = clock.now()
+  let filledAt = clockOption(clock, 'clock').now()
   return {
     tryAcquire() {
       const now = clock.now()

@@ -1,8 +1,11 @@
 import {
   type Clock,
+  clockOption,
   type Duration,
   invalidOption,
+  objectOption,
   parseDuration,
+  shown,
   systemClock,
 } from '@steelyard/core'
 
@@ -40,17 +43,17 @@ const steps = 10
  * @throws `invalid-option`
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
-  const { percent = 20, minimum = 3, clock = systemClock } = options
+  const { percent = 20, minimum = 3, clock = systemClock } = objectOption(options, 'retryBudget')
   const windowMs = parseDuration(options.window ?? '10s', 'window')
-  if (!(percent >= 0 && percent <= 1000)) {
-    throw invalidOption('percent', `${percent} is not a share: use 0 to 1000`)
+  if (!(typeof percent === 'number' && percent >= 0 && percent <= 1000)) {
+    throw invalidOption('percent', `${shown(percent)} is not a share: use 0 to 1000`)
   }
   if (!Number.isInteger(minimum) || minimum < 0) {
-    throw invalidOption('minimum', `${minimum} is not a number of retries: use 0 or more`)
+    throw invalidOption('minimum', `${shown(minimum)} is not a number of retries: use 0 or more`)
   }
   if (windowMs < steps)
     throw invalidOption('window', `${windowMs}ms is too short: use 10ms or more`)
-  return new SlidingBudget(percent / 100, minimum, windowMs / steps, clock)
+  return new SlidingBudget(percent / 100, minimum, windowMs / steps, clockOption(clock, 'clock'))
 }
 
 class SlidingBudget implements RetryBudget {

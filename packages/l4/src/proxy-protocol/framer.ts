@@ -1,4 +1,4 @@
-import { invalidOption, parseSize, type Size } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, parseSize, type Size } from '@steelyard/core'
 import { DecodeError } from '@steelyard/core/bytes'
 import type { ProxyHeader } from './header.ts'
 import { decodeV1, maxV1Length, measureV1 } from './v1.ts'
@@ -37,7 +37,8 @@ const largest = 16 + 0xffff
 
 /** Makes a {@link ProxyFramer}. */
 export function proxyFramer(options: ProxyFramerOptions = {}): ProxyFramer {
-  const { versions = [1, 2] } = options
+  const { versions = [1, 2] } = objectOption(options, 'proxyFramer')
+  listOption(versions, 'versions')
   const max = checkedMax(options.maxV2Length)
   return new Framer(versions.includes(1), versions.includes(2), max)
 }

@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { bytesOption, invalidOption, objectOption, shown, textOption } from '@steelyard/core'
 import { type ByteReader, type ByteWriter, DecodeError } from '@steelyard/core/bytes'
 
 /** One type-length-value vector of a version 2 header (§2.2). */
@@ -45,11 +45,14 @@ export function decodeTlvs(reader: ByteReader): Tlv[] {
 
 /** Writes one vector. */
 export function encodeTlv(tlv: Tlv, writer: ByteWriter): void {
-  const { type, value } = tlv
+  const { type, value } = objectOption(tlv, 'tlv')
   if (!Number.isInteger(type) || type < 0 || type > 255) {
-    throw invalidOption('tlv.type', `${type} is not a type: use a whole number from 0 to 255`)
+    throw invalidOption(
+      'tlv.type',
+      `${shown(type)} is not a type: use a whole number from 0 to 255`,
+    )
   }
-  if (value.length > 0xffff) {
+  if (bytesOption(value, 'tlv.value').length > 0xffff) {
     throw invalidOption('tlv.value', `${value.length} bytes are more than the 65535 of one TLV`)
   }
   writer.u8(type).u16(value.length).bytes(value)
@@ -126,7 +129,7 @@ export function authorityTlv(host: string): Tlv {
  * @throws `invalid-option` beyond 128 bytes.
  */
 export function uniqueIdTlv(id: Uint8Array): Tlv {
-  if (id.length > maxUniqueIdLength) {
+  if (bytesOption(id, 'uniqueId').length > maxUniqueIdLength) {
     throw invalidOption(
       'uniqueId',
       `${id.length} bytes are more than the ${maxUniqueIdLength} of a unique id`,
@@ -143,14 +146,14 @@ export function netnsTlv(name: string): Tlv {
 /** PP2_TYPE_NOOP: padding of `length` bytes, 3 at least because of the vector's own header. */
 export function noopTlv(length: number): Tlv {
   if (!Number.isInteger(length) || length < 3 || length > 0xffff + 3) {
-    throw invalidOption('length', `${length} is not a padding: use 3 to 65538 bytes`)
+    throw invalidOption('length', `${shown(length)} is not a padding: use 3 to 65538 bytes`)
   }
   return { type: TlvType.noop, value: new Uint8Array(length - 3) }
 }
 
 /** A vector of text; `type` may also be one of the SSL sub-types. */
 export function textTlv(type: number, text: string): Tlv {
-  return { type, value: toUtf8.encode(text) }
+  return { type, value: toUtf8.encode(textOption(text, 'tlv.value')) }
 }
 
 /** The text of a vector's value, without control characters: it goes into logs and routes. */

@@ -1,4 +1,4 @@
-import { invalidOption, type SocketAddress } from '@steelyard/core'
+import { invalidOption, objectOption, type SocketAddress, shown } from '@steelyard/core'
 import { DecodeError } from '@steelyard/core/bytes'
 import { addressBytes, addressText } from './address.ts'
 import type { ProxyHeader } from './header.ts'
@@ -83,7 +83,7 @@ export function decodeV1(bytes: Uint8Array): ProxyHeader {
  * @throws `invalid-option` when an address is not of the header's family.
  */
 export function encodeV1(header: ProxyHeader): Uint8Array {
-  const { command, family, transport, source, destination } = header
+  const { command, family, transport, source, destination } = objectOption(header, 'header')
   const expressible =
     command === 'proxy' && transport === 'stream' && (family === 4 || family === 6)
   if (!expressible || source === undefined || destination === undefined) {
@@ -121,12 +121,15 @@ function decodePort(text: string, at: number, field: string): number {
 }
 
 function encodeAddress(address: SocketAddress, family: 4 | 6, path: string): string {
-  const bytes = addressBytes(address.address, family)
+  const bytes = addressBytes(objectOption(address, path).address, family)
   if (bytes === undefined) {
-    throw invalidOption(`${path}.address`, `"${address.address}" is not an IPv${family} address`)
+    throw invalidOption(
+      `${path}.address`,
+      `${shown(address.address)} is not an IPv${family} address`,
+    )
   }
   if (!Number.isInteger(address.port) || address.port < 0 || address.port > 0xffff) {
-    throw invalidOption(`${path}.port`, `${address.port} is not a port from 0 to 65535`)
+    throw invalidOption(`${path}.port`, `${shown(address.port)} is not a port from 0 to 65535`)
   }
   return addressText(bytes)
 }

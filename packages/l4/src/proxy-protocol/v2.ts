@@ -1,4 +1,11 @@
-import { invalidOption, type SocketAddress } from '@steelyard/core'
+import {
+  invalidOption,
+  listOption,
+  objectOption,
+  type SocketAddress,
+  shown,
+  textOption,
+} from '@steelyard/core'
 import { ByteReader, ByteWriter, DecodeError } from '@steelyard/core/bytes'
 import { addressBytes, addressText } from './address.ts'
 import { crc32c } from './crc32c.ts'
@@ -101,7 +108,11 @@ export interface EncodeV2Options {
  * @throws `invalid-option` when an address is not of the header's family, or the whole is too long.
  */
 export function encodeV2(header: ProxyHeader, options: EncodeV2Options = {}): Uint8Array {
-  const { command, family, transport, source, destination } = header
+  const { command, family, transport, source, destination } = objectOption(header, 'header')
+  if (!families.includes(family)) throw invalidOption('family', `${shown(family)} is no family`)
+  if (!transports.includes(transport)) {
+    throw invalidOption('transport', `${shown(transport)} is none of ${transports.join(', ')}`)
+  }
   const writer = new ByteWriter(fixedLength + (family === 'unix' ? 216 : 36) + 64)
   writer.bytes(signature).u8(0x20 | (command === 'proxy' ? 1 : 0))
   writer.u8((families.indexOf(family) << 4) | transports.indexOf(transport))
@@ -110,15 +121,18 @@ export function encodeV2(header: ProxyHeader, options: EncodeV2Options = {}): Ui
     if (source === undefined || destination === undefined) {
       throw invalidOption('source', 'and destination are needed unless the family is unspec')
     }
-    encodeHost(source, family, 'source', writer)
-    encodeHost(destination, family, 'destination', writer)
+    encodeHost(objectOption(source, 'source'), family, 'source', writer)
+    encodeHost(objectOption(destination, 'destination'), family, 'destination', writer)
     if (family !== 'unix') {
       writer.u16(encodePort(source, 'source')).u16(encodePort(destination, 'destination'))
     }
   }
   // A checksum that came in is of other bytes than those going out.
-  for (const tlv of header.tlvs) if (tlv.type !== TlvType.crc32c) encodeTlv(tlv, writer)
-  const checksum = options.crc32c === true || header.tlvs.some((t) => t.type === TlvType.crc32c)
+  for (const tlv of listOption(header.tlvs, 'tlvs'))
+    if (objectOption(tlv, 'tlvs').type !== TlvType.crc32c) encodeTlv(tlv, writer)
+  const checksum =
+    objectOption(options, 'options').crc32c === true ||
+    header.tlvs.some((t) => t.type === TlvType.crc32c)
   if (checksum) encodeTlv({ type: TlvType.crc32c, value: new Uint8Array(4) }, writer)
   const length = writer.length - fixedLength
   if (length > 0xffff) {
@@ -202,12 +216,15 @@ function encodeHost(
   if (family !== 'unix') {
     const bytes = addressBytes(address.address, family)
     if (bytes === undefined) {
-      throw invalidOption(`${path}.address`, `"${address.address}" is not an IPv${family} address`)
+      throw invalidOption(
+        `${path}.address`,
+        `${shown(address.address)} is not an IPv${family} address`,
+      )
     }
     writer.bytes(bytes)
     return
   }
-  const name = new TextEncoder().encode(address.path ?? address.address)
+  const name = new TextEncoder().encode(textOption(address.path ?? address.address, `${path}.path`))
   if (name.length > unixPathLength) {
     throw invalidOption(`${path}.path`, `is longer than ${unixPathLength} bytes`)
   }
@@ -218,5 +235,5 @@ function encodePort(address: SocketAddress, path: string): number {
   if (Number.isInteger(address.port) && address.port >= 0 && address.port <= 0xffff) {
     return address.port
   }
-  throw invalidOption(`${path}.port`, `${address.port} is not a port from 0 to 65535`)
+  throw invalidOption(`${path}.port`, `${shown(address.port)} is not a port from 0 to 65535`)
 }

@@ -1,4 +1,13 @@
-import { invalidOption, type SocketAddress, type Stream } from '@steelyard/core'
+import {
+  bytesOption,
+  flagOption,
+  invalidOption,
+  listOption,
+  objectOption,
+  type SocketAddress,
+  type Stream,
+  shown,
+} from '@steelyard/core'
 import { cidrSet, tryParseAddress } from '@steelyard/core/ip'
 import { type ProxyHeader, proxyHeader } from '../proxy-protocol/header.ts'
 import { sslTlv } from '../proxy-protocol/ssl-tlv.ts'
@@ -53,15 +62,17 @@ export interface AcceptProxy {
 
 /** Checks and completes {@link AcceptProxyOptions}. */
 export function acceptProxy(options: AcceptProxyOptions, path = 'acceptProxy'): AcceptProxy {
-  if (options.from.length === 0)
+  if (listOption(objectOption(options, path).from, `${path}.from`).length === 0)
     throw invalidOption(`${path}.from`, 'needs at least one block to trust')
   const trusted = cidrSet(options.from, `${path}.from`)
   const { untrusted = 'reject', versions = [1, 2] } = options
   if (untrusted !== 'reject' && untrusted !== 'direct') {
-    throw invalidOption(`${path}.untrusted`, `"${String(untrusted)}" is neither reject nor direct`)
+    throw invalidOption(`${path}.untrusted`, `${shown(untrusted)} is neither reject nor direct`)
   }
-  if (versions.length === 0 || versions.some((version) => version !== 1 && version !== 2)) {
-    throw invalidOption(`${path}.versions`, `[${versions.join(', ')}]: use 1, 2 or both`)
+  const wrong = listOption(versions, `${path}.versions`).filter((one) => one !== 1 && one !== 2)
+  if (versions.length === 0 || wrong.length > 0) {
+    const list = wrong.slice(0, 4).map(shown).join(', ')
+    throw invalidOption(`${path}.versions`, `[${list}]: use 1, 2 or both`)
   }
   return {
     untrusted,
@@ -83,21 +94,30 @@ export type SendProxy = (backend: Stream, connection: ProxiedConnection) => void
  */
 export function sendProxy(init: 'v1' | 'v2' | SendProxyOptions, path = 'sendProxy'): SendProxy {
   if (typeof init === 'string' && init !== 'v1' && init !== 'v2') {
-    throw invalidOption(path, `"${String(init)}" is neither v1 nor v2`)
+    throw invalidOption(path, `${shown(init)} is neither v1 nor v2`)
   }
   const options: SendProxyOptions =
-    typeof init === 'string' ? { version: init === 'v1' ? 1 : 2 } : init
+    typeof init === 'string' ? { version: init === 'v1' ? 1 : 2 } : objectOption(init, path)
   if (options.version !== 1 && options.version !== 2) {
-    throw invalidOption(`${path}.version`, `${String(options.version)} is neither 1 nor 2`)
+    throw invalidOption(`${path}.version`, `${shown(options.version)} is neither 1 nor 2`)
   }
-  const { version, passTlvs = false, tlsFacts = false, crc32c = false, tlvs = [] } = options
+  const { version, tlvs = [] } = options
+  const passTlvs = flagOption(options.passTlvs ?? false, `${path}.passTlvs`)
+  const tlsFacts = flagOption(options.tlsFacts ?? false, `${path}.tlsFacts`)
+  const crc32c = flagOption(options.crc32c ?? false, `${path}.crc32c`)
+  listOption(tlvs, `${path}.tlvs`)
   if (version === 1 && (passTlvs || tlsFacts || crc32c || tlvs.length > 0)) {
     throw invalidOption(path, 'version 1 has no room for TLVs: use version 2')
   }
-  for (const [index, { type }] of tlvs.entries()) {
+  for (const [index, tlv] of tlvs.entries()) {
+    const { type, value } = objectOption(tlv, `${path}.tlvs[${index}]`)
     if (!Number.isInteger(type) || type < 0 || type > 255) {
-      throw invalidOption(`${path}.tlvs[${index}].type`, `${type} is not a type: use 0 to 255`)
+      throw invalidOption(
+        `${path}.tlvs[${index}].type`,
+        `${shown(type)} is not a type: use 0 to 255`,
+      )
     }
+    bytesOption(value, `${path}.tlvs[${index}].value`)
   }
   if (tlvs.reduce((sum, { value }) => sum + 3 + value.length, 0) > tlvLimit) {
     throw invalidOption(`${path}.tlvs`, `are longer than ${tlvLimit} bytes together`)

@@ -2,13 +2,18 @@ import {
   type ByteBudget,
   type Clock,
   type Duration,
+  functionOption,
   invalidOption,
   type Logger,
+  listOption,
   type Metrics,
+  objectOption,
   type Pool,
   parseDuration,
   parseSize,
+  partOption,
   type Size,
+  shown,
   type TimerWheel,
   type Transport,
 } from '@steelyard/core'
@@ -122,21 +127,22 @@ export function tcpSettings(
   wheel: TimerWheel,
   before?: TcpSettings,
 ): TcpSettings {
-  const { retries = 3, whenDown = 'keep' } = options
+  const { retries = 3, whenDown = 'keep' } = objectOption(options, 'tcpBalancer')
   const { max } = connectionLimit(options.connectionLimit ?? 0)
   if (!Number.isInteger(retries) || retries < 0) {
     throw invalidOption(
       'retries',
-      `${retries} is not a number of retries: use a whole number from 0`,
+      `${shown(retries)} is not a number of retries: use a whole number from 0`,
     )
   }
   if (whenDown !== 'keep' && whenDown !== 'reset') {
-    throw invalidOption('whenDown', `"${String(whenDown)}" is neither keep nor reset`)
+    throw invalidOption('whenDown', `${shown(whenDown)} is neither keep nor reset`)
   }
+  const bandwidth = objectOption(options.bandwidth ?? {}, 'bandwidth')
   const target = readyTarget(options)
   const routes = options.routes === undefined ? undefined : nameRouter(readyRoutes(options.routes))
   const budget = (side: 'fromClient' | 'toClient'): Bandwidth | undefined => {
-    const size = options.bandwidth?.[side]
+    const size = bandwidth[side]
     if (size === undefined) return undefined
     const bytesPerSecond = parseSize(size, `bandwidth.${side}`)
     const known = before?.bandwidth[side]
@@ -146,11 +152,16 @@ export function tcpSettings(
   return Object.freeze({
     target,
     pools: [...new Set([target, ...(routes?.targets ?? [])].map(({ pool }) => pool))],
-    acl: options.acl,
+    acl: options.acl === undefined ? undefined : functionOption(options.acl, 'acl'),
     connectionLimit: max,
     timeouts: timeoutsMs(options.timeouts),
     retries,
-    retryBudget: options.retryBudget,
+    retryBudget: partOption(
+      options.retryBudget,
+      'tryRetry',
+      'retryBudget',
+      'make one with retryBudget()',
+    ),
     acceptProxy: options.acceptProxy === undefined ? undefined : acceptProxy(options.acceptProxy),
     bandwidth: {
       fromClient: budget('fromClient'),
@@ -158,7 +169,7 @@ export function tcpSettings(
     },
     keepAliveMs: parseDuration(options.keepAlive ?? 0, 'keepAlive'),
     routes,
-    terminate: options.terminate,
+    terminate: partOption(options.terminate, 'select', 'terminate', 'make one with tlsContexts()'),
     whenDown,
   })
 }
@@ -172,13 +183,13 @@ function readyRoutes(routes: NameRoutes<TcpTarget>): NameRoutes<Target> {
     return known
   }
   const fallback = (name: 'default' | 'absent' | 'encrypted'): Partial<NameRoutes<Target>> => {
-    const options = routes[name]
+    const options = objectOption(routes, 'routes')[name]
     if (options === undefined) return {}
     return { [name]: options === null ? null : of(options, `routes.${name}`) }
   }
   return {
-    rules: routes.rules.map((rule, index) => ({
-      ...rule,
+    rules: listOption(objectOption(routes, 'routes').rules, 'routes.rules').map((rule, index) => ({
+      ...objectOption(rule, `routes.rules[${index}]`),
       target: of(rule.target, `routes.rules[${index}].target`),
     })),
     ...fallback('default'),

@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, listOption } from '@steelyard/core'
 import { type Address, parseAddress, tryParseAddress } from '@steelyard/core/ip'
 
 /** Source addresses for connections to backends, used in turn: a pool widens the range of source ports. */
@@ -16,7 +16,8 @@ export function sourceAddresses(
   addresses: readonly string[],
   path = 'sourceAddresses',
 ): SourceAddresses {
-  if (addresses.length === 0) throw invalidOption(path, 'needs at least one address')
+  if (listOption(addresses, path).length === 0)
+    throw invalidOption(path, 'needs at least one address')
   const parsed = addresses.map((text, index) => parseAddress(text, `${path}[${index}]`))
   const v4 = rotation(parsed, 4)
   const v6 = rotation(parsed, 6)

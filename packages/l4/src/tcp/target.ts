@@ -1,4 +1,5 @@
-import type { Pool } from '@steelyard/core'
+import { objectOption, type Pool } from '@steelyard/core'
+import { poolOption } from '../pool-option.ts'
 import { type OriginateOptions, type Originator, originator } from '../tls/originate.ts'
 import { type SendProxy, type SendProxyOptions, sendProxy } from './proxy-options.ts'
 import { type SourceAddresses, sourceAddresses } from './source-addresses.ts'
@@ -33,7 +34,7 @@ export interface Target {
 export function readyTarget(options: TcpTarget, path = ''): Target {
   const at = (field: string): string => (path === '' ? field : `${path}.${field}`)
   return Object.freeze({
-    pool: options.pool,
+    pool: poolOption(objectOption(options, path === '' ? 'target' : path).pool, at('pool')),
     sendProxy:
       options.sendProxy === undefined ? undefined : sendProxy(options.sendProxy, at('sendProxy')),
     originator:

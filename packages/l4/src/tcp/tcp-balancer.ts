@@ -1,5 +1,6 @@
 import {
   type Clock,
+  clockOption,
   type Emitter,
   type EventSource,
   emitter,
@@ -7,8 +8,10 @@ import {
   type Logger,
   lifecycle,
   noMetrics,
+  objectOption,
   type Pool,
   parseDuration,
+  partOption,
   type Service,
   type SocketAddress,
   type StartOptions,
@@ -21,6 +24,7 @@ import {
   type TimerWheel,
   type Transport,
   type TransportError,
+  textOption,
   timerWheel,
 } from '@steelyard/core'
 import { tcpSessionChannel } from '../channels.ts'
@@ -117,11 +121,12 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   #emptied: (() => void) | undefined
 
   constructor(options: TcpBalancerOptions) {
-    const target = listenTarget(options.listen)
+    const target = listenTarget(objectOption(options, 'tcpBalancer').listen)
     this.#options = options
-    this.name = options.name ?? listenText(target)
-    this.clock = options.clock ?? systemClock
-    this.wheel = options.wheel ?? timerWheel({ clock: this.clock })
+    this.name = textOption(options.name ?? listenText(target), 'name')
+    this.clock = clockOption(options.clock ?? systemClock, 'clock')
+    const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
+    this.wheel = wheel ?? timerWheel({ clock: this.clock })
     this.log = options.log ?? silentLog
     this.transport = options.transport ?? nodeTransport()
     this.#settings = tcpSettings(options, this.clock, this.wheel)
@@ -209,7 +214,7 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   }
 
   reconfigure(change: TcpReconfiguration): void {
-    const { pool, ...rest } = change
+    const { pool, ...rest } = objectOption(change, 'tcpBalancer')
     const options = { ...this.#options, ...rest, pool: pool ?? this.#options.pool }
     const settings = tcpSettings(options, this.clock, this.wheel, this.#settings)
     const { state } = this.#lifecycle

@@ -1,4 +1,4 @@
-import { type Duration, parseDuration } from '@steelyard/core'
+import { type Duration, objectOption, parseDuration } from '@steelyard/core'
 
 /** How long each part of a TCP connection's life may take; `0` switches one off. */
 export interface TcpTimeouts {
@@ -37,6 +37,7 @@ const defaults: TimeoutsMs = Object.freeze({
  * @throws `invalid-option` with the path of the field.
  */
 export function timeoutsMs(options: TcpTimeouts = {}, path = 'timeouts'): TimeoutsMs {
+  objectOption(options, path)
   const complete: Record<keyof TcpTimeouts, number> = { ...defaults }
   for (const name of Object.keys(defaults) as (keyof TcpTimeouts)[]) {
     const value = options[name]

@@ -1,5 +1,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { invalidOption } from '@steelyard/core'
+import {
+  bytesOption,
+  flagOption,
+  invalidOption,
+  listOption,
+  objectOption,
+  textOption,
+} from '@steelyard/core'
 import { parseNamePattern } from './server-name.ts'
 
 /** One certificate with its key, as it is configured. */
@@ -55,7 +62,7 @@ const block = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
  * @throws `invalid-option` with the path of the field.
  */
 export function parseCertificate(init: CertificateInit, path = 'certificate'): Certificate {
-  const chain = parseChain(init.cert, `${path}.cert`)
+  const chain = parseChain(objectOption(init, path).cert, `${path}.cert`)
   const [leaf] = chain
   if (leaf === undefined) throw invalidOption(`${path}.cert`, 'has no certificate in PEM')
   const key = parseKey(init.key, init.passphrase, `${path}.key`)
@@ -68,14 +75,14 @@ export function parseCertificate(init: CertificateInit, path = 'certificate'): C
         : `does not belong to the certificate of ${oneLine(leaf.subject)}`,
     )
   }
-  const names = (init.names ?? dnsNames(leaf)).flatMap((name, index) => {
+  const names = listOption(init.names ?? dnsNames(leaf), `${path}.names`).flatMap((name, index) => {
     if (init.names === undefined && !isServerName(name)) return []
     const { name: bare, isWildcard } = parseNamePattern(name, `${path}.names[${index}]`)
     return [isWildcard ? `*.${bare}` : bare]
   })
   const more = init.ca === undefined ? [] : parseChain(init.ca, `${path}.ca`)
   return {
-    default: init.default ?? false,
+    default: flagOption(init.default ?? false, `${path}.default`),
     cert: [...chain, ...more].map((certificate) => certificate.toString()).join(''),
     key: init.key,
     passphrase: init.passphrase,
@@ -98,6 +105,7 @@ export function parseCertificate(init: CertificateInit, path = 'certificate'): C
  * @throws `invalid-option` when one of them cannot be parsed.
  */
 export function parseChain(pem: string | Uint8Array, path: string): X509Certificate[] {
+  if (typeof pem !== 'string') bytesOption(pem, path)
   const text = typeof pem === 'string' ? pem : new TextDecoder().decode(pem)
   return (text.match(block) ?? []).map((part, index) => {
     try {
@@ -123,6 +131,8 @@ function parseKey(
   passphrase: string | undefined,
   path: string,
 ): KeyObject {
+  if (typeof key !== 'string') bytesOption(key, path)
+  if (passphrase !== undefined) textOption(passphrase, path.replace(/key$/, 'passphrase'))
   try {
     return createPrivateKey({
       key: typeof key === 'string' ? key : Buffer.from(key),

@@ -1,4 +1,4 @@
-import { invalidOption, parseSize, type Size } from '@steelyard/core'
+import { invalidOption, objectOption, parseSize, type Size } from '@steelyard/core'
 import { DecodeError } from '@steelyard/core/bytes'
 import { type ClientHello, decodeClientHello } from './client-hello.ts'
 
@@ -35,7 +35,8 @@ export interface ClientHelloReader {
 
 /** Makes a {@link ClientHelloReader}. */
 export function clientHelloReader(options: ClientHelloReaderOptions = {}): ClientHelloReader {
-  const max = options.maxBytes === undefined ? defaultMax : parseSize(options.maxBytes, 'maxBytes')
+  const { maxBytes } = objectOption(options, 'clientHelloReader')
+  const max = maxBytes === undefined ? defaultMax : parseSize(maxBytes, 'maxBytes')
   if (max < 64) throw invalidOption('maxBytes', `${max} bytes hold no ClientHello: use 64 or more`)
   return new Reader(max)
 }

@@ -1,6 +1,16 @@
 import { constants, createHash, randomBytes } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { type Duration, invalidOption, parseDuration } from '@steelyard/core'
+import {
+  bytesOption,
+  type Duration,
+  flagOption,
+  invalidOption,
+  listOption,
+  objectOption,
+  oneOrMore,
+  parseDuration,
+  shown,
+} from '@steelyard/core'
 import {
   type Certificate,
   type CertificateFacts,
@@ -79,7 +89,11 @@ export interface TlsContexts {
  * @throws `invalid-option` with the path of the field.
  */
 export function tlsContexts(options: TlsContextsOptions, path = 'tls'): TlsContexts {
-  const { unknownName = 'default', alpn = [], clientCertificate = 'none' } = options
+  const {
+    unknownName = 'default',
+    alpn = [],
+    clientCertificate = 'none',
+  } = objectOption(options, path)
   const shared = sharedOptions(options, path)
   let table = contextTable(options.certificates, shared, `${path}.certificates`)
   return {
@@ -119,7 +133,8 @@ function contextTable(
   shared: SharedOptions,
   path: string,
 ): ContextTable {
-  if (inits.length === 0) throw invalidOption(path, 'needs at least one certificate')
+  if (listOption(inits, path).length === 0)
+    throw invalidOption(path, 'needs at least one certificate')
   const all = inits.map((init, index) => parseCertificate(init, `${path}[${index}]`))
   const first = all.find((certificate) => certificate.default) ?? all[0]!
   const made = new Map<string, ServerContext>()
@@ -188,16 +203,21 @@ function wildcardOf(
 
 function sharedOptions(options: TlsContextsOptions, path: string): SharedOptions {
   const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', tickets = true } = options
-  if (minVersion > maxVersion) {
-    throw invalidOption(`${path}.minVersion`, `${minVersion} is above maxVersion ${maxVersion}`)
-  }
+  checkVersions(minVersion, maxVersion, path)
   const { clientCertificate = 'none', clientCa, clientCrl } = options
+  if (!['none', 'optional', 'required'].includes(clientCertificate)) {
+    throw invalidOption(
+      `${path}.clientCertificate`,
+      `${shown(clientCertificate)} is none of none, optional, required`,
+    )
+  }
+  flagOption(tickets, `${path}.tickets`)
   if (clientCertificate !== 'none' && clientCa === undefined) {
     throw invalidOption(`${path}.clientCa`, 'is needed to verify the certificates of clients')
   }
   const authorities = clientCertificate === 'none' ? [] : pemTexts(clientCa, `${path}.clientCa`)
   const { ticketKeys = randomBytes(48) } = options
-  if (ticketKeys.length !== 48) {
+  if (bytesOption(ticketKeys, `${path}.ticketKeys`).length !== 48) {
     throw invalidOption(`${path}.ticketKeys`, `has ${ticketKeys.length} bytes, not 48`)
   }
   const timeoutMs = parseDuration(options.sessionTimeout ?? '5m', `${path}.sessionTimeout`)
@@ -213,7 +233,9 @@ function sharedOptions(options: TlsContextsOptions, path: string): SharedOptions
       ...(options.ciphers === undefined ? {} : { ciphers: options.ciphers }),
       ...(options.groups === undefined ? {} : { ecdhCurve: options.groups }),
       ...(authorities.length === 0 ? {} : { ca: authorities }),
-      ...(clientCrl === undefined ? {} : { crl: [clientCrl].flat().map(asText) }),
+      ...(clientCrl === undefined
+        ? {}
+        : { crl: oneOrMore(clientCrl).map((pem) => asText(pem, `${path}.clientCrl`)) }),
     },
   }
 }
@@ -223,25 +245,37 @@ export function pemTexts(
   init: string | Uint8Array | readonly (string | Uint8Array)[] | undefined,
   path: string,
 ): string[] {
-  const chains = init === undefined ? [] : [init].flat().map((pem) => parseChain(pem, path))
+  const chains = init === undefined ? [] : oneOrMore(init).map((pem) => parseChain(pem, path))
   if (chains.some((chain) => chain.length === 0)) {
     throw invalidOption(path, 'has no certificate in PEM')
   }
   return chains.flat().map((certificate) => certificate.toString())
 }
 
+/** Checks the range of TLS versions. */
+export function checkVersions(min: TlsVersion, max: TlsVersion, path: string): void {
+  for (const [name, version] of [
+    ['minVersion', min],
+    ['maxVersion', max],
+  ] as const) {
+    if (version === 'TLSv1.2' || version === 'TLSv1.3') continue
+    throw invalidOption(`${path}.${name}`, `${shown(version)} is neither TLSv1.2 nor TLSv1.3`)
+  }
+  if (min > max) throw invalidOption(`${path}.minVersion`, `${min} is above maxVersion ${max}`)
+}
+
 /** Checks the identifiers of a protocol list. */
 export function checkedAlpn(alpn: readonly string[], path: string): readonly string[] {
-  alpn.forEach((protocol, index) => {
-    if (!/^[\x21-\x7e]{1,255}$/.test(protocol)) {
-      throw invalidOption(`${path}[${index}]`, `"${protocol}" is not a protocol, such as h2`)
+  listOption(alpn, path).forEach((protocol, index) => {
+    if (typeof protocol !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(protocol)) {
+      throw invalidOption(`${path}[${index}]`, `${shown(protocol)} is not a protocol, such as h2`)
     }
   })
   return Object.freeze([...alpn])
 }
 
-function asText(pem: string | Uint8Array): string {
-  return typeof pem === 'string' ? pem : new TextDecoder().decode(pem)
+function asText(pem: string | Uint8Array, path: string): string {
+  return typeof pem === 'string' ? pem : new TextDecoder().decode(bytesOption(pem, path))
 }
 
 /** OpenSSL takes 32 bytes at most. */

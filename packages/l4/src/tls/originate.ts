@@ -11,15 +11,19 @@ import {
 } from 'node:tls'
 import {
   type Clock,
+  clockOption,
   type Duration,
+  flagOption,
   invalidOption,
+  objectOption,
   parseDuration,
   type Stream,
+  shown,
   systemClock,
   type Transport,
 } from '@steelyard/core'
 import { parseCertificate } from './certificate.ts'
-import { checkedAlpn, pemTexts, type TlsVersion } from './contexts.ts'
+import { checkedAlpn, checkVersions, pemTexts, type TlsVersion } from './contexts.ts'
 import { factsOf, type TlsFacts } from './facts.ts'
 import {
   handshakeAborted,
@@ -103,16 +107,22 @@ export interface Originator {
  * @throws `invalid-option` with the path of the field.
  */
 export function originator(options: OriginateOptions = {}, path = 'originate'): Originator {
-  const { serverName, verify = true, clock = systemClock } = options
-  if (serverName !== undefined && (serverName === '' || isIP(serverName) !== 0)) {
-    throw invalidOption(`${path}.serverName`, `"${serverName}" is not a host name`)
+  const { serverName, verify = true, clock = systemClock } = objectOption(options, path)
+  clockOption(clock, `${path}.clock`)
+  flagOption(verify, `${path}.verify`)
+  const isName = typeof serverName === 'string' && serverName !== '' && isIP(serverName) === 0
+  if (serverName !== undefined && !isName) {
+    throw invalidOption(`${path}.serverName`, `${shown(serverName)} is not a host name`)
   }
   const timeoutMs = parseDuration(options.handshakeTimeout ?? '10s', `${path}.handshakeTimeout`)
   const alpn = checkedAlpn(options.alpn ?? [], `${path}.alpn`)
   const secureContext = clientContext(options, path)
   const { sessions: limit = 1024 } = options
   if (!Number.isInteger(limit) || limit < 0) {
-    throw invalidOption(`${path}.sessions`, `${limit} is not a number of sessions: use 0 or more`)
+    throw invalidOption(
+      `${path}.sessions`,
+      `${shown(limit)} is not a number of sessions: use 0 or more`,
+    )
   }
   const cache = sessionCache(limit)
   return {
@@ -279,9 +289,7 @@ function identityProblem(name: string, certificate: PeerCertificate): Error | un
 
 function clientContext(options: OriginateOptions, path: string): SecureContext {
   const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', certificate } = options
-  if (minVersion > maxVersion) {
-    throw invalidOption(`${path}.minVersion`, `${minVersion} is above maxVersion ${maxVersion}`)
-  }
+  checkVersions(minVersion, maxVersion, path)
   const own =
     certificate === undefined ? undefined : parseCertificate(certificate, `${path}.certificate`)
   const authorities = pemTexts(options.ca, `${path}.ca`)

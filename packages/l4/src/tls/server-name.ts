@@ -1,4 +1,4 @@
-import { invalidOption } from '@steelyard/core'
+import { invalidOption, shown } from '@steelyard/core'
 
 /** Why a host name in a ClientHello is not usable. */
 export type ServerNameProblem = 'empty' | 'ip-address' | 'not-a-host-name'
@@ -59,14 +59,15 @@ export function parseNamePattern(
   pattern: string,
   path: string,
 ): { readonly name: string; readonly isWildcard: boolean } {
-  const isWildcard = pattern.startsWith('*.')
+  const written = typeof pattern === 'string' ? pattern : ''
+  const isWildcard = written.startsWith('*.')
   const { serverName } = normalServerName(
-    new TextEncoder().encode(isWildcard ? pattern.slice(2) : pattern),
+    new TextEncoder().encode(isWildcard ? written.slice(2) : written),
   )
   if (serverName === undefined) {
     throw invalidOption(
       path,
-      `"${pattern}" is not a server name: write www.example.com or *.example.com`,
+      `${shown(pattern)} is not a server name: write www.example.com or *.example.com`,
     )
   }
   return { name: serverName, isWildcard }

@@ -1,6 +1,12 @@
 import { type LookupAddress, lookup } from 'node:dns'
 import { isIP } from 'node:net'
-import { type ConnectTarget, invalidOption, parseDuration } from '@steelyard/core'
+import {
+  type ConnectTarget,
+  invalidOption,
+  parseDuration,
+  shown,
+  textOption,
+} from '@steelyard/core'
 import { unixAddress } from './socket-address.ts'
 import type { NodeStream } from './stream.ts'
 import type { Wire, WireTarget } from './wire.ts'
@@ -17,7 +23,7 @@ export function beginConnect(target: ConnectTarget, stream: NodeStream, wire: Wi
     target.keepAlive === undefined ? 0 : parseDuration(target.keepAlive, 'keepAlive')
   if (path !== undefined) {
     if (host !== undefined) throw invalidOption('path', 'cannot stand beside host: choose one')
-    stream.presume(undefined, unixAddress(path))
+    stream.presume(undefined, unixAddress(textOption(path, 'path')))
     stream.attach(wire)
     wire.connect({
       address: path,
@@ -32,11 +38,11 @@ export function beginConnect(target: ConnectTarget, stream: NodeStream, wire: Wi
   if (host === undefined || host === '') throw invalidOption('host', 'needs an address or a name')
   checkPort(port, 'port', 1)
   checkPort(localPort, 'localPort', 0)
-  const localFamily = localAddress === undefined ? 0 : isIP(localAddress)
+  const localFamily = typeof localAddress === 'string' ? isIP(localAddress) : 0
   if (localAddress !== undefined && localFamily === 0) {
-    throw invalidOption('localAddress', `"${localAddress}" is not an IP address`)
+    throw invalidOption('localAddress', `${shown(localAddress)} is not an IP address`)
   }
-  const family = isIP(host)
+  const family = isIP(textOption(host, 'host'))
   const common = { port, localAddress, localPort, keepAliveMs }
   stream.presume(undefined, { address: host, port, family: family === 6 ? 6 : 4 })
   if (family !== 0) {
@@ -74,6 +80,6 @@ function tryNext(
 
 function checkPort(port: number, path: string, least: number): void {
   if (!Number.isInteger(port) || port < least || port > 65_535) {
-    throw invalidOption(path, `${port} is not a port: use ${least} to 65535`)
+    throw invalidOption(path, `${shown(port)} is not a port: use ${least} to 65535`)
   }
 }

@@ -8,6 +8,7 @@ import {
   invalidOption,
   type SocketAddress,
   SteelyardError,
+  shown,
   type TransportError,
 } from '@steelyard/core'
 import type { ReadBuffer } from './read-buffer.ts'
@@ -285,7 +286,7 @@ function checkFamily(socket: Socket, family: Family): void {
 
 function checkPort(port: number, path: string, least: number): void {
   if (!Number.isInteger(port) || port < least || port > 65_535) {
-    throw invalidOption(path, `${port} is not a port: use ${least} to 65535`)
+    throw invalidOption(path, `${shown(port)} is not a port: use ${least} to 65535`)
   }
 }
 

@@ -5,8 +5,11 @@ import {
   type ConnectTarget,
   type DatagramHandler,
   type DatagramSocket,
+  flagOption,
+  functionOption,
   invalidOption,
   type ListenTarget,
+  objectOption,
   parseSize,
   type Relay,
   type RelayOptions,
@@ -16,6 +19,7 @@ import {
   type Stream,
   type StreamHandler,
   type StreamListener,
+  shown,
   type Transport,
 } from '@steelyard/core'
 import { beginConnect } from './connect.ts'
@@ -65,15 +69,18 @@ const newestSeen = 26
  * @throws `invalid-option`, also when `io: 'handles'` is asked for and this Node does not have them.
  */
 export function nodeTransport(options: NodeTransportOptions = {}): NodeTransport {
-  const readBuffer = parseSize(options.readBuffer ?? 256 * 1024, 'readBuffer')
+  const readBuffer = parseSize(
+    objectOption(options, 'nodeTransport').readBuffer ?? 256 * 1024,
+    'readBuffer',
+  )
   if (readBuffer < 1024 || readBuffer > 64 * 1024 * 1024) {
     throw invalidOption('readBuffer', `${readBuffer} bytes: use 1KiB to 64MiB`)
   }
   return new SocketTransport(
     chooseKit(options.io ?? 'auto'),
     new ReadBuffer(readBuffer),
-    options.noDelay ?? true,
-    options.onHandlerError ?? rethrow,
+    flagOption(options.noDelay ?? true, 'noDelay'),
+    functionOption(options.onHandlerError ?? rethrow, 'onHandlerError'),
   )
 }
 
@@ -86,7 +93,7 @@ function chooseKit(io: 'auto' | 'handles' | 'public'): HandleKit | undefined {
     const kit = handleKit()
     return kit instanceof Error ? undefined : kit
   }
-  if (io !== 'handles') throw invalidOption('io', `"${String(io)}": use auto, handles or public`)
+  if (io !== 'handles') throw invalidOption('io', `${shown(io)}: use auto, handles or public`)
   const kit = handleKit()
   if (kit instanceof Error) {
     throw invalidOption(

@@ -1,18 +1,23 @@
 import {
   type Clock,
   type Duration,
+  flagOption,
+  functionOption,
   invalidOption,
   type Logger,
   type Metrics,
+  objectOption,
   type Pool,
   parseDuration,
   parseSize,
   type Size,
+  shown,
   type TimerWheel,
   type Transport,
 } from '@steelyard/core'
 import type { Acl } from '../acl.ts'
 import { listenTarget, listenText } from '../listen.ts'
+import { poolOption } from '../pool-option.ts'
 import { type SourceAddresses, sourceAddresses } from '../tcp/source-addresses.ts'
 import type { FateRules } from './session-rules.ts'
 import type { UdpSessionRecord } from './udp-session-record.ts'
@@ -146,7 +151,9 @@ export interface UdpBinding {
  * @throws `invalid-option` with the path of the field.
  */
 export function udpSettings(options: UdpReconfiguration & { readonly pool: Pool }): UdpSettings {
-  const { buffers = {}, expectedReplies = 'unlimited', perPacket = false } = options
+  const { expectedReplies = 'unlimited' } = objectOption(options, 'udpBalancer')
+  const buffers = objectOption(options.buffers ?? {}, 'buffers')
+  const perPacket = flagOption(options.perPacket ?? false, 'perPacket')
   const sessionKey = oneOf('sessionKey', options.sessionKey ?? 'client', ['client', 'source'])
   if (perPacket && sessionKey === 'source') {
     throw invalidOption(
@@ -159,8 +166,8 @@ export function udpSettings(options: UdpReconfiguration & { readonly pool: Pool 
     throw invalidOption('idleTimeout', 'a UDP session has no other end: use more than 0')
   }
   return Object.freeze({
-    pool: poolOf(options.pool),
-    acl: options.acl,
+    pool: poolOption(options.pool, 'pool'),
+    acl: options.acl === undefined ? undefined : functionOption(options.acl, 'acl'),
     bySource: sessionKey === 'source',
     idleMs,
     expectedReplies:
@@ -185,7 +192,7 @@ export function udpSettings(options: UdpReconfiguration & { readonly pool: Pool 
  * @throws `invalid-option` with the path of the field.
  */
 export function udpBinding(listen: UdpListen): UdpBinding {
-  const details: UdpListenTarget = typeof listen === 'string' ? {} : listen
+  const details: UdpListenTarget = typeof listen === 'string' ? {} : objectOption(listen, 'listen')
   const { receiveBuffer = '4MiB', sendBuffer, ...where } = details
   const target = listenTarget(typeof listen === 'string' ? listen : where)
   if (target.path !== undefined) {
@@ -208,17 +215,12 @@ export function udpBinding(listen: UdpListen): UdpBinding {
   })
 }
 
-function poolOf(pool: Pool | undefined): Pool {
-  if (typeof pool?.pick === 'function') return pool
-  throw invalidOption('pool', 'is missing: make one with pool({ backends: [...] })')
-}
-
 function whole(path: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least && value <= 0x7fffffff) return value
-  throw invalidOption(path, `${value} is not a count: use a whole number from ${least}`)
+  throw invalidOption(path, `${shown(value)} is not a count: use a whole number from ${least}`)
 }
 
 function oneOf<Word extends string>(path: string, value: Word, words: readonly Word[]): Word {
   if (words.includes(value)) return value
-  throw invalidOption(path, `"${value}" is none of ${words.join(', ')}`)
+  throw invalidOption(path, `${shown(value)} is none of ${words.join(', ')}`)
 }

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  clockOption,
   type DatagramHandler,
   type DatagramSocket,
   type Emitter,
@@ -9,8 +10,10 @@ import {
   type Logger,
   lifecycle,
   noMetrics,
+  objectOption,
   type Pool,
   parseDuration,
+  partOption,
   type Service,
   type SocketAddress,
   type StartOptions,
@@ -22,6 +25,7 @@ import {
   type Transport,
   type TransportError,
   type Tried,
+  textOption,
   timerWheel,
 } from '@steelyard/core'
 import { nodeTransport } from '../transport/node-transport.ts'
@@ -135,11 +139,12 @@ class DatagramBalancer implements UdpBalancer, UdpSessionHost {
 
   constructor(options: UdpBalancerOptions) {
     this.#options = options
-    this.#binding = udpBinding(options.listen)
+    this.#binding = udpBinding(objectOption(options, 'udpBalancer').listen)
     this.settings = udpSettings(options)
-    this.name = options.name ?? this.#binding.text
-    this.clock = options.clock ?? systemClock
-    this.wheel = options.wheel ?? timerWheel({ clock: this.clock })
+    this.name = textOption(options.name ?? this.#binding.text, 'name')
+    this.clock = clockOption(options.clock ?? systemClock, 'clock')
+    const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
+    this.wheel = wheel ?? timerWheel({ clock: this.clock })
     this.log = options.log ?? silentLog
     this.gate = new LogGate(this.clock)
     this.#placement = new Placement(this.clock, this.settings)
@@ -198,7 +203,7 @@ class DatagramBalancer implements UdpBalancer, UdpSessionHost {
   }
 
   reconfigure(options: UdpReconfiguration): void {
-    const merged = { ...this.#options, ...options }
+    const merged = { ...this.#options, ...objectOption(options, 'udpBalancer') }
     const settings = udpSettings(merged)
     const before = this.settings
     this.#options = merged
