@@ -3,4 +3,126 @@
  *
  * @packageDocumentation
  */
+export type { ReusePolicy, UpstreamOptions } from './backend/upstream-options.ts'
+export { httpExchangeChannel } from './channels.ts'
+export type { H2Options } from './client/h2/h2-options.ts'
+export type { BodySink, BodyTransform, BodyTransformer } from './exchange/body-transform.ts'
+export type { ConnectionFacts } from './exchange/connection-facts.ts'
+export type { ErrorPage, ErrorPages } from './exchange/error-pages.ts'
+export type { Exchange } from './exchange/exchange.ts'
+export {
+  ExchangeError,
+  type ExchangeErrorCode,
+  type ExchangeErrorInit,
+  type ExchangePhase,
+} from './exchange/exchange-error.ts'
+export type {
+  ExchangeEndedBy,
+  ExchangeRecord,
+  ExchangeTimes,
+} from './exchange/exchange-record.ts'
+export type { FieldEditor, RequestEditor, ResponseEditor } from './exchange/field-editor.ts'
 export type { HttpFilter } from './exchange/http-filter.ts'
+export type { HttpRequest, HttpVersion } from './exchange/http-request.ts'
+export type { Drop, Reply, Verdict } from './exchange/reply.ts'
+export type { ExchangeTimeouts } from './exchange/timeouts.ts'
+export type { ForwardedField, ForwardingOptions } from './gate/forwarding-options.ts'
+export type { GateOptions } from './gate/gate-options.ts'
+export type { TrustOptions } from './gate/trusted-client.ts'
+export {
+  type HttpBalancer,
+  type HttpBalancerEvents,
+  type HttpCutFilter,
+  httpBalancer,
+} from './http-balancer.ts'
+export type { HttpStats } from './http-counters.ts'
+export type {
+  Http2Options,
+  HttpBalancerOptions,
+  HttpLimits,
+  HttpReconfiguration,
+} from './http-options.ts'
+export type { InjectedRequest, InjectedResponse } from './inject.ts'
+export type {
+  Action,
+  AnswerAction,
+  FieldChanges,
+  ForwardAction,
+  ForwardOptions,
+  ForwardTarget,
+  RetryOptions,
+  Rewrite,
+  Template,
+  WeightedPool,
+} from './routing/action.ts'
+export { all, always, any, not } from './routing/combine.ts'
+export { forward } from './routing/forward.ts'
+export { clientIn, peerIn, port, scheme } from './routing/match-connection.ts'
+export { cookie, type HeaderMatchOptions, header, method, query } from './routing/match-fields.ts'
+export { type GrpcCall, grpc } from './routing/match-grpc.ts'
+export { host, hostText } from './routing/match-host.ts'
+export {
+  fileType,
+  path,
+  pathPrefix,
+  pathRegex,
+  pathSuffix,
+  pathText,
+} from './routing/match-path.ts'
+export {
+  type ClientCertificateOptions,
+  clientCertificate,
+  type DistinguishedNameOptions,
+  distinguishedName,
+  serverName,
+  verifyResult,
+} from './routing/match-tls.ts'
+export {
+  type OctaviaOptions,
+  type OctaviaPolicy,
+  type OctaviaPolicyAction,
+  type OctaviaPools,
+  octaviaPolicies,
+} from './routing/octavia-policy.ts'
+export {
+  type RedirectOptions,
+  type RedirectStatus,
+  redirect,
+  redirectPrefix,
+  redirectScheme,
+} from './routing/redirect.ts'
+export {
+  drop,
+  handle,
+  type MaintenanceOptions,
+  maintenance,
+  type RespondOptions,
+  reject,
+  respond,
+  tarpit,
+} from './routing/respond.ts'
+export {
+  type Match,
+  type Matcher,
+  type Predicate,
+  type Route,
+  type RouteEntry,
+  type RouteOptions,
+  type RouteOrder,
+  type Router,
+  type RouteTrial,
+  route,
+} from './routing/route.ts'
+export {
+  between,
+  contains,
+  endsWith,
+  equals,
+  matches,
+  oneOf,
+  present,
+  startsWith,
+  type TextTest,
+  type TextTestInit,
+  type TextTestOptions,
+} from './routing/text-test.ts'

@@ -6,8 +6,9 @@ import type { ResponseHead } from '../wire/response-head.ts'
 
 /**
  * The backend's side of one attempt: an HTTP/1.1 connection that is this exchange's alone for now, or a stream of an
- * HTTP/2 connection. It does nothing any more after {@link BackendEvents.responseEnd} with the request whole, after
- * {@link BackendEvents.backendFailed}, and after {@link BackendLeg.abort}.
+ * HTTP/2 connection. It is over once {@link BackendEvents.responseEnd} was called and the request is whole, after
+ * {@link BackendEvents.backendFailed}, and after {@link BackendLeg.abort}: whoever held it lets go of it then, before
+ * anything else, because the same object may serve somebody else from then on, even before `responseEnd` returns.
  */
 export interface BackendLeg {
   /** The connection has served before. */
@@ -25,6 +26,7 @@ export interface BackendLeg {
   finish(trailers: Head | undefined): void
   /** Gives the attempt up: the connection is closed (HTTP/1.1) or the stream reset (HTTP/2). Nothing is told any more. */
   abort(): void
+  /** Nothing more of the response is told, its end included, until {@link BackendLeg.resumeBody}; failures are. */
   pauseBody(): void
   resumeBody(): void
   /** After 101: `sendBody`, `responseBody`, `finish` and `responseEnd` are the tunnel's bytes and ends without framing. */
@@ -43,6 +45,8 @@ export interface BackendEvents {
   /** The response is whole. */
   responseEnd(trailers: Head | undefined): void
   backendDrained(): void
+  /** What came in one piece has been told: what was held back to be sent together may go. HTTP/1.1 tells it after each read. */
+  settled?(): void
   /** The attempt failed. Once, and the last call. */
   backendFailed(error: ExchangeError): void
 }

@@ -13,6 +13,8 @@ import type { ResponseHead } from '../wire/response-head.ts'
 export interface ClientLeg {
   readonly connection: ConnectionFacts
   readonly request: RequestHead
+  /** It is the first request of the client's connection. */
+  readonly first: boolean
   /** Monotonic milliseconds: when the first byte of the head came. */
   readonly headBegan: number
   /** Sends a 1xx that is not 101. Ignored for HTTP/1.0. */
@@ -24,8 +26,15 @@ export interface ClientLeg {
   sendHead(head: ResponseHead, length: BodyLength, noBody: boolean, close: boolean): void
   /** Body bytes; taken during the call. False asks to wait for {@link ClientEvents.clientDrained}. */
   sendBody(bytes: Uint8Array): boolean
+  /** Sends what was held back to be sent together; a leg may hold the head back until this, a body byte or the end. */
+  flush(): void
   /** The response is whole. Sends trailers where the client takes them. */
   finish(trailers: Head | undefined): void
+  /**
+   * The exchange is over and looks at the request no more: the next one may come. After `finish` or `abort`, the last
+   * call. With `retained` somebody else still may, so the head is not used again.
+   */
+  release(retained: boolean): void
   /** The response cannot be finished, or shall not be: the client sees it cut. Without a head sent: it sees the connection or stream reset. */
   abort(error: ExchangeError | undefined): void
   /** The body is delivered only after this; legs begin paused. */

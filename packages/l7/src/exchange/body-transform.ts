@@ -23,4 +23,8 @@ export interface BodyTransform {
 }
 
 /** Opens a transform for one body. */
-export type BodyTransformer = (sink: BodySink) => BodyTransform
+export interface BodyTransformer {
+  (sink: BodySink): BodyTransform
+  /** Every byte passes on as it came, if later: the length that was declared stays. Default: it does not. */
+  readonly unchanged?: boolean
+}

@@ -17,4 +17,6 @@ export interface ConnectionFacts {
   readonly trusted: boolean
   /** Is the certificate that this client was shown good for the host? Else the answer is 421 (RFC 9110 section 15.5.20). Absent without TLS. */
   readonly covers: ((host: string) => boolean) | undefined
+  /** What is told to backends about it, prepared for the settings in force. @internal */
+  prepared?: { readonly settings: object; readonly lines: unknown }
 }

@@ -40,6 +40,7 @@ export type ExchangeErrorCode =
   | 'backend-reset'
   | 'backend-closed'
   | 'bad-response'
+  | 'server-error'
   | 'first-byte-timeout'
   | 'idle-timeout'
   | 'upgrade-refused'

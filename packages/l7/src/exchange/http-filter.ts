@@ -18,10 +18,22 @@ export interface HttpFilter {
   /** The request's head was judged and routed; nobody was picked yet. A reply or drop ends it here. */
   request?(x: Exchange): Verdict | Promise<Verdict>
   /**
+   * Asked once, when there is a body and before a member is picked: how many bytes of it to hold until it is whole, so
+   * that no member waits for a slow client. A longer body ends with 413 (`body-too-large`). Undefined holds nothing;
+   * of several filters the smallest number counts.
+   */
+  gather?(x: Exchange): number | undefined
+  /**
    * Which member of the pool should serve it, by backend id: persistence. Undefined leaves it to the algorithm, and so
    * does a member that cannot take it or was tried already. Asked for each attempt.
    */
   prefer?(x: Exchange, pool: Pool): string | undefined
+  /**
+   * A member was picked for an attempt: it is {@link Exchange.backend} now, and {@link Exchange.attempts} counts it;
+   * nothing was sent yet. `pass` gives it up for the next member: it counts as tried, not as an attempt. `stop` makes
+   * neither this attempt nor another: the exchange ends with the failure it had, or with 503 (`circuit-open`).
+   */
+  attempt?(x: Exchange): 'pass' | 'stop' | undefined
   /** The head that goes to the backend; called for each attempt, on a fresh copy. */
   upstreamHead?(head: RequestEditor, x: Exchange): void | Promise<void>
   /** Asked once: changes the request's body. Its length is then unknown. */

@@ -4,6 +4,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { HttpFilter } from '../exchange/http-filter.ts'
 import type { Verdict } from '../exchange/reply.ts'
 import type { ExchangeTimeouts } from '../exchange/timeouts.ts'
+import type { Match } from './route.ts'
 
 /**
  * A text with variables: `%{host}`, `%{path}`, `%{query}`, `%{client}`, `%{scheme}`, `%{method}`, `%{header:name}`,
@@ -78,6 +79,8 @@ export interface ForwardOptions {
   readonly upgrades?: readonly string[]
   /** The longest request body; beyond it 413. Default: the balancer's. */
   readonly maxBody?: Size
+  /** The name of a cookie by which clients stay with the pool that a weighted draw gave them. Default: each request is drawn anew. */
+  readonly sticky?: string
   /** What pools with a picker keyed by `request` hash. Default: the path. */
   readonly hashKey?: (x: Exchange) => string | undefined
 }
@@ -111,6 +114,8 @@ export interface AnswerAction {
   readonly answer: (x: Exchange) => Verdict | Promise<Verdict>
   /** For this route, inside those of the balancer. */
   readonly use?: readonly HttpFilter[]
+  /** The action for a route that matches so, when it matters: what a redirect keeps of the path. Called by `route`. */
+  readonly boundTo?: (match: Match) => AnswerAction
 }
 
 /** What a route does with a request. */

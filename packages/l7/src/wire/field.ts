@@ -1,3 +1,5 @@
+import { ascii } from './ascii.ts'
+
 /**
  * Header fields that the proxy itself looks at, as numbers, so that a parsed line is recognised once. Names that
  * differ only by `_` for `-` are not these fields.
@@ -98,38 +100,59 @@ export const fieldNames: readonly string[] = Object.freeze([
   'x-request-id',
 ])
 
-const codes: readonly Uint8Array[] = fieldNames.map((name) =>
-  Uint8Array.from(name, (char) => char.charCodeAt(0)),
-)
+const longest = Math.max(...fieldNames.map((name) => name.length))
 
-/** Candidates by length and first letter: `length * 32 + (first letter & 31)`. */
-const buckets: readonly (readonly number[])[] = makeBuckets()
+// Flat tables: names of one length that begin with the same letter are a chain.
+/** The names' bytes, four to a number, eight numbers a name. */
+const words: Int32Array = new Int32Array(fieldNames.length * 8)
+/** By length and first letter, `length * 32 + (letter & 31)`: the first field of the chain, or 0. */
+const chains: Uint8Array = new Uint8Array((longest + 1) * 32)
+/** The next field of the chain, or 0. */
+const nextInChain: Uint8Array = new Uint8Array(fieldNames.length)
 
-function makeBuckets(): number[][] {
-  const result: number[][] = Array.from({ length: 32 * 32 }, () => [])
-  codes.forEach((code, id) => {
-    if (id > 0) result[code.length * 32 + (code[0]! & 31)]!.push(id)
-  })
-  return result
+for (let id = fieldNames.length - 1; id > 0; id--) {
+  const code = ascii(fieldNames[id]!)
+  for (let at = 0; at < code.length; at += 4) words[id * 8 + at / 4] = wordAt(code, at, code.length)
+  const chain = code.length * 32 + (code[0]! & 31)
+  nextInChain[id] = chains[chain]!
+  chains[chain] = id
 }
 
-/** Which field a name in `bytes` is, whatever its case; 0 when none of {@link Field}. */
+/**
+ * Four bytes of a token, or those before its end, with letters in lower case. One bit makes them so: of the bytes that
+ * a token may hold, only letters differ by it, and `^` from `~`, which no name of {@link fieldNames} has.
+ */
+function wordAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 4 <= end) {
+    return (
+      bytes[at]! |
+      (bytes[at + 1]! << 8) |
+      (bytes[at + 2]! << 16) |
+      (bytes[at + 3]! << 24) |
+      0x20202020
+    )
+  }
+  let word = 0
+  for (let i = end - 1; i >= at; i--) word = (word << 8) | bytes[i]! | 0x20
+  return word
+}
+
+/** Which field a name in `bytes`, which is a token, is, whatever its case; 0 when none of {@link Field}. */
 export function fieldIdAt(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
-  if (length < 1 || length > 31) return 0
-  const bucket = buckets[length * 32 + (bytes[start]! & 31)]!
-  next: for (let i = 0; i < bucket.length; i++) {
-    const id = bucket[i]!
-    const code = codes[id]!
-    for (let j = 0; j < length; j++) {
-      const byte = bytes[start + j]!
-      // Letters in lower case; everything else as it is.
-      const lower = byte >= 65 && byte <= 90 ? byte | 32 : byte
-      if (lower !== code[j]) continue next
+  if (length < 1 || length > longest) return 0
+  let id = chains[length * 32 + (bytes[start]! & 31)]!
+  while (id !== 0) {
+    let at = start
+    let word = id * 8
+    while (at < end && wordAt(bytes, at, end) === words[word]) {
+      at += 4
+      word += 1
     }
-    return id
+    if (at >= end) break
+    id = nextInChain[id]!
   }
-  return 0
+  return id
 }
 
 /** Which field a name is; 0 when none of {@link Field}. The name is in lower case. */

@@ -1,5 +1,6 @@
 import { Field, fieldIdAt, fieldIdOf } from './field.ts'
-import { latin1, putLatin1 } from './latin1.ts'
+import { latin1, putOctets } from './latin1.ts'
+import { lowerOctet, tokenOctet, valueOctet } from './octet-class.ts'
 
 /**
  * The header lines of one message: ranges in one buffer that the head owns. A line that nobody touches is sent on as
@@ -17,6 +18,10 @@ export class Head {
   ranges: Int32Array
   /** The line's {@link Field} number; 0 for names that the proxy does not look at; -1 for a line that was dropped. */
   ids: Int16Array
+  /** {@link Head.bytes} are another head's: they are copied before one is written. */
+  #lent = false
+  /** The room of its own, while {@link Head.bytes} are another's. */
+  #own: Uint8Array
 
   /**
    * @param room - bytes to begin with
@@ -24,6 +29,7 @@ export class Head {
    */
   constructor(room = 1024, lines = 32) {
     this.bytes = new Uint8Array(room)
+    this.#own = this.bytes
     this.ranges = new Int32Array(lines * 4)
     this.ids = new Int16Array(lines)
   }
@@ -32,6 +38,10 @@ export class Head {
   reset(): void {
     this.used = 0
     this.count = 0
+    if (this.#lent) {
+      this.bytes = this.#own
+      this.#lent = false
+    }
   }
 
   /** The field's lines in order: the index of the next from `from` on, or -1. `id` is not 0. */
@@ -52,9 +62,7 @@ export class Head {
       const start = ranges[i * 4]!
       if (ranges[i * 4 + 1]! - start !== length) continue
       for (let j = 0; j < length; j++) {
-        const byte = bytes[start + j]!
-        const lower = byte >= 65 && byte <= 90 ? byte | 32 : byte
-        if (lower !== lowerName.charCodeAt(j)) continue next
+        if (lowerOctet[bytes[start + j]!] !== lowerName.charCodeAt(j)) continue next
       }
       return i
     }
@@ -91,25 +99,24 @@ export class Head {
     return values
   }
 
-  /** Adds a line. Name and value must have been checked: see `checkedField`. */
+  /**
+   * Adds a line. What comes from configuration or hooks is checked beforehand, by `fieldProblem`.
+   *
+   * @throws RangeError when the name is no token or the value has what cannot stand in one; nothing was added then.
+   */
   add(name: string, value: string): void {
+    if (name.length === 0) throw new RangeError('a header line without a name')
     this.reserve(name.length + value.length + 4)
-    const nameStart = this.used
-    const nameEnd = putLatin1(this.bytes, nameStart, name)
-    this.bytes[nameEnd] = 0x3a
-    this.bytes[nameEnd + 1] = 0x20
+    const { bytes, used } = this
+    const nameEnd = putOctets(bytes, used, name, tokenOctet, 'header name')
+    bytes[nameEnd] = 0x3a
+    bytes[nameEnd + 1] = 0x20
     const valueStart = nameEnd + 2
-    const valueEnd = putLatin1(this.bytes, valueStart, value)
-    this.bytes[valueEnd] = 0x0d
-    this.bytes[valueEnd + 1] = 0x0a
+    const valueEnd = putOctets(bytes, valueStart, value, valueOctet, 'header value')
+    bytes[valueEnd] = 0x0d
+    bytes[valueEnd + 1] = 0x0a
     this.used = valueEnd + 2
-    this.addLine(
-      nameStart,
-      nameEnd,
-      valueStart,
-      valueEnd,
-      fieldIdAt(this.bytes, nameStart, nameEnd),
-    )
+    this.addLine(used, nameEnd, valueStart, valueEnd, fieldIdAt(bytes, used, nameEnd))
   }
 
   /** Adds a line whose bytes, CRLF included, are in {@link Head.bytes} already. */
@@ -159,14 +166,10 @@ export class Head {
     for (let i = 0; i < count; i++) if (ids[i] === id) ids[i] = -1
   }
 
-  /** Bytes that {@link Head.writeLines} will write. */
+  /** Bytes that {@link Head.writeLines} will write at most. */
   get size(): number {
-    const { ids, count, ranges } = this
-    let size = 0
-    for (let i = 0; i < count; i++) {
-      if (ids[i] !== -1) size += ranges[i * 4 + 3]! + 2 - ranges[i * 4]!
-    }
-    return size + 4 * count
+    // No two lines share bytes, and each has its own CRLF, with the white space before it, in them.
+    return this.used
   }
 
   /** Writes the lines that were not dropped, each with its CRLF; returns the offset behind. The caller has made room. */
@@ -194,24 +197,29 @@ export class Head {
 
   /**
    * Becomes an overlay of another head: the same lines in the same bytes, to be edited without the other's knowing.
-   * Valid while the other is not reset.
+   * The bytes are copied when the first line is added, not before. Valid while the other is not reset.
    */
   layOver(other: Head): void {
+    if (!this.#lent) this.#own = this.bytes
+    this.#lent = true
     this.bytes = other.bytes
     this.used = other.used
-    this.count = other.count
-    if (this.ids.length < other.count) {
+    const { count } = other
+    this.count = count
+    if (this.ids.length < count) {
       this.ranges = new Int32Array(other.ranges.length)
       this.ids = new Int16Array(other.ids.length)
     }
-    this.ranges.set(
-      other.ranges.length === this.ranges.length
-        ? other.ranges
-        : other.ranges.subarray(0, other.count * 4),
-    )
-    this.ids.set(
-      other.ids.length === this.ids.length ? other.ids : other.ids.subarray(0, other.count),
-    )
+    const { ids, ranges } = this
+    const otherIds = other.ids
+    const otherRanges = other.ranges
+    for (let i = 0; i < count; i++) {
+      ids[i] = otherIds[i]!
+      ranges[i * 4] = otherRanges[i * 4]!
+      ranges[i * 4 + 1] = otherRanges[i * 4 + 1]!
+      ranges[i * 4 + 2] = otherRanges[i * 4 + 2]!
+      ranges[i * 4 + 3] = otherRanges[i * 4 + 3]!
+    }
   }
 
   /** Every line that was not dropped, as name and value. */
@@ -221,12 +229,19 @@ export class Head {
     }
   }
 
-  /** Makes room for `more` bytes behind what is used. */
+  /** Makes room for `more` bytes behind what is used, to be written there by the caller. */
   reserve(more: number): void {
     const needed = this.used + more
+    if (this.#lent) {
+      const own = this.#own.length >= needed ? this.#own : new Uint8Array(roomFor(needed))
+      copyRange(this.bytes, 0, this.used, own, 0)
+      this.bytes = own
+      this.#lent = false
+      return
+    }
     if (needed <= this.bytes.length) return
-    const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2))
-    bytes.set(this.bytes.subarray(0, this.used))
+    const bytes = new Uint8Array(Math.max(roomFor(needed), this.bytes.length * 2))
+    copyRange(this.bytes, 0, this.used, bytes, 0)
     this.bytes = bytes
   }
 
@@ -247,7 +262,12 @@ export class Head {
   }
 }
 
-/** Copies a range; returns the offset behind it. */
+/** Room for some bytes, and for a few lines more. */
+function roomFor(bytes: number): number {
+  return Math.ceil((bytes + 256) / 1024) * 1024
+}
+
+/** Copies a range; returns the offset behind it. The caller has made room. */
 export function copyRange(
   from: Uint8Array,
   start: number,
@@ -256,7 +276,8 @@ export function copyRange(
   at: number,
 ): number {
   const length = end - start
-  if (length > 64) into.set(from.subarray(start, end), at)
+  // A view for the engine's own copy costs as much as some forty bytes one by one.
+  if (length > 40) into.set(from.subarray(start, end), at)
   else for (let i = 0; i < length; i++) into[at + i] = from[start + i]!
   return at + length
 }

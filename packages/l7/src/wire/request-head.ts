@@ -61,6 +61,27 @@ export class RequestHead extends Head {
     this.acceptsTrailers = false
   }
 
+  /** {@link Head.layOver}; of a request's head also what its start line says and the gate has found out. */
+  override layOver(other: Head): void {
+    super.layOver(other)
+    if (!(other instanceof RequestHead)) return
+    this.method = other.method
+    this.version = other.version
+    this.targetStart = other.targetStart
+    this.targetEnd = other.targetEnd
+    this.targetScheme = other.targetScheme
+    this.host = other.host
+    this.port = other.port
+    this.authority = other.authority
+    this.path = other.path
+    this.query = other.query
+    this.bodyLength = other.bodyLength
+    this.keepAlive = other.keepAlive
+    this.upgrade = other.upgrade
+    this.expectsContinue = other.expectsContinue
+    this.acceptsTrailers = other.acceptsTrailers
+  }
+
   /** The target as it came. */
   get rawTarget(): string {
     return latin1(this.bytes, this.targetStart, this.targetEnd)

@@ -28,4 +28,16 @@ export class ResponseHead extends Head {
     this.untilClose = false
     this.keepAlive = true
   }
+
+  /** {@link Head.layOver}; of a response's head also what its start line says and the judge has found out. */
+  override layOver(other: Head): void {
+    super.layOver(other)
+    if (!(other instanceof ResponseHead)) return
+    this.status = other.status
+    this.reason = other.reason
+    this.version = other.version
+    this.bodyLength = other.bodyLength
+    this.untilClose = other.untilClose
+    this.keepAlive = other.keepAlive
+  }
 }
