@@ -122,6 +122,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   readonly wheel: TimerWheel
   readonly log: Logger
   readonly random: () => number
+  readonly pseudonym: string = `lb-${randomUUID().slice(-12)}`
   readonly scratch: Uint8Array = new Uint8Array(scratchBytes)
   readonly spareHeads: RequestHead[] = []
   readonly counters: HttpCounters = new HttpCounters()

@@ -38,6 +38,8 @@ export interface HttpSettings extends ExchangeSettings, H1Settings {
 export interface SettingsHost {
   readonly log: Logger
   readonly random: () => number
+  /** Our name for other proxies, unless the options give one: the same over all reconfigurations. */
+  readonly pseudonym: string
 }
 
 /**
@@ -78,6 +80,7 @@ export function httpSettings(
   const tls = options.tls === undefined ? undefined : contexts(options)
   const { http2 = 'auto', continueBy = 'balancer', proxyStatus = true } = options
   const forwarding = forwardingSettings({
+    pseudonym: host.pseudonym,
     ...options.forwarding,
     ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
   })

@@ -178,17 +178,26 @@ class Dialling implements StreamHandler, Dial {
     this.#stream = undefined
     this.#handshake = handshake
     secure.originate(stream, { host, port, transport, signal: handshake.signal }).then(
-      (originated) => {
-        if (this.#over) originated.stream.destroy()
-        else if (originated.stream.state !== 'open' || originated.stream.ended) {
-          originated.stream.destroy()
-          this.#failed(new Error('it was closed behind the TLS handshake'))
-        } else this.#done(originated.stream, originated.facts.alpn)
-      },
+      ({ stream: secured, facts }) => this.#encrypted(secured, facts.alpn),
       (error: unknown) => {
         if (!this.#over) this.#failed(error)
       },
     )
+  }
+
+  #encrypted(stream: Stream, alpn: string | undefined): void {
+    if (this.#over) return stream.destroy()
+    if (stream.state !== 'open' || stream.ended) {
+      stream.destroy()
+      return this.#failed(new Error('it was closed behind the TLS handshake'))
+    }
+    try {
+      this.#done(stream, alpn)
+    } catch (error) {
+      // As when a handler of any other stream throws: the stream ends, and the error is as visible as any uncaught one.
+      stream.destroy()
+      throw error
+    }
   }
 
   #done(stream: Stream, alpn: string | undefined): void {

@@ -6,18 +6,16 @@ import {
   WheelTimer,
 } from '@steelyard/core'
 import { ExchangeError, type ExchangeErrorCode } from '../exchange/exchange-error.ts'
-import { ChunkedDecoder } from '../wire/chunked-decoder.ts'
 import type { Head } from '../wire/head.ts'
-import { judgeResponse } from '../wire/judge-response.ts'
 import type { HeadLimits } from '../wire/limits.ts'
 import { type BodyLength, type RequestHead, unknownLength } from '../wire/request-head.ts'
 import type { ResponseHead } from '../wire/response-head.ts'
-import { ResponseParser } from '../wire/response-parser.ts'
 import type { BackendEvents, BackendLeg } from './backend-leg.ts'
 import type { ChunkPieces } from './chunk-pieces.ts'
 import type { CloseReason } from './connection-stats.ts'
 import type { Outbox } from './outbox.ts'
 import { RequestWriter } from './request-writer.ts'
+import { Part, type ResponseListener, ResponseReader } from './response-reader.ts'
 
 /** Whoever keeps a connection while it is idle, and counts it. */
 export interface ConnectionKeeper {
@@ -37,29 +35,22 @@ export interface ConnectionRig {
   readonly wheel: TimerWheel
 }
 
-/** What the next bytes are. */
-const Reading = {
-  /** Nobody's: it is idle. */
+/** Whose the connection is, and for what. */
+const Stage = {
+  /** Nobody's. */
   idle: 0,
-  /** Nobody's: an exchange has the connection and has sent nothing. */
+  /** An exchange's that has sent nothing. */
   unsent: 1,
-  head: 2,
-  /** A body of known length. */
-  sized: 3,
-  chunked: 4,
-  untilClose: 5,
-  /** Nobody's yet: a 101 was told, and the exchange has not decided. */
-  switching: 6,
-  tunnel: 7,
-  /** Nobody's: the response is whole, and that has not been told. */
-  whole: 8,
+  /** An exchange's, which is being answered. */
+  http: 2,
+  /** A 101 was told, and the exchange has not decided. */
+  switching: 3,
+  tunnel: 4,
   /** A tunnel ended both ways, and what was sent last is on its way. */
-  lingering: 9,
-  over: 10,
+  lingering: 5,
+  over: 6,
 } as const
 
-/** Informational responses to one request; more are an attack or a loop. */
-const mostInformational = 64
 /** How long the last bytes of a tunnel may take, in milliseconds. */
 const lingerMs = 10_000
 const none = new Uint8Array(0)
@@ -69,7 +60,7 @@ const none = new Uint8Array(0)
  * moment, and serves one after the other. Nothing that the member says can be taken for an answer to anything but the
  * request it was sent for: bytes that nobody asked for end the connection.
  */
-export class H1Connection implements StreamHandler, BackendLeg {
+export class H1Connection implements StreamHandler, BackendLeg, ResponseListener {
   readonly shared = false
   /** The client's connection whose own this is; 0 for anybody's. */
   readonly ownerId: number
@@ -92,26 +83,13 @@ export class H1Connection implements StreamHandler, BackendLeg {
   readonly #rig: ConnectionRig
   readonly #timer: WheelTimer
   readonly #writer: RequestWriter
-  readonly #parser: ResponseParser
-  /** Made with the first chunked body. */
-  #decoder: ChunkedDecoder | undefined = undefined
+  readonly #reader: ResponseReader
   #events: BackendEvents | undefined = undefined
   /** Counts exchanges that left: who called out compares it, because the connection may be somebody else's meanwhile. */
   #turn = 0
-  #reading: number = Reading.idle
-  #method = ''
-  #asksUpgrade = false
-  #informational = 0
-  /** No byte of the response has come. */
-  #untouched = true
+  #stage: number = Stage.idle
   /** The final head came before the request was whole. */
   #early = false
-  /** The message has a body by its framing, so that what follows it is no body that should not be there. */
-  #framed = false
-  #keepAlive = false
-  /** Body bytes still to come, when their number is known. */
-  #left = 0
-  #trailers: Head | undefined = undefined
   #paused = false
   #wantsDrained = false
   #sentFin = false
@@ -145,7 +123,7 @@ export class H1Connection implements StreamHandler, BackendLeg {
     this.keeper = keeper
     this.#rig = rig
     this.#writer = new RequestWriter(stream, rig.outbox)
-    this.#parser = new ResponseParser(rig.limits)
+    this.#reader = new ResponseReader(this, rig.limits, rig.pieces)
     this.#timer = new WheelTimer(() => this.#timeUp())
     if (lifetimeMs > 0) rig.wheel.arm(this.#timer, lifetimeMs)
     stream.handler = this
@@ -159,44 +137,40 @@ export class H1Connection implements StreamHandler, BackendLeg {
 
   /** Nothing speaks against another exchange. */
   get fit(): boolean {
-    return this.#reading === Reading.idle && this.#stream.state === 'open' && !this.#stream.ended
+    return this.#stage === Stage.idle && this.#stream.state === 'open' && !this.#stream.ended
   }
 
   /** Begins an exchange. */
   serve(events: BackendEvents): void {
     this.requests += 1
     this.#events = events
-    this.#reading = Reading.unsent
-    this.#informational = 0
-    this.#untouched = true
+    this.#stage = Stage.unsent
     this.#early = false
-    this.#framed = false
-    this.#trailers = undefined
     this.#wantsDrained = false
     this.#writer.reset()
+    this.#reader.reset()
   }
 
   /** Closes it when it is idle. */
   close(reason: CloseReason): void {
-    if (this.#reading === Reading.idle) this.#drop(reason)
+    if (this.#stage === Stage.idle) this.#drop(reason)
   }
 
   // -- the exchange's side --
 
   sendHead(head: RequestHead, length: BodyLength, upgrade: string): void {
-    if (this.#reading !== Reading.unsent) return
-    this.#method = head.method
-    this.#asksUpgrade = upgrade !== ''
+    if (this.#stage !== Stage.unsent) return
     // Throws for a head that cannot be written, and nothing has happened then.
     this.#writer.begin(head, length, upgrade)
-    this.#reading = Reading.head
+    this.#reader.expect(head.method, upgrade !== '')
+    this.#stage = Stage.http
   }
 
   sendBody(bytes: Uint8Array): boolean {
-    const reading = this.#reading
-    if (this.#events === undefined || reading === Reading.unsent || bytes.length === 0) return true
+    const stage = this.#stage
+    if (this.#events === undefined || stage === Stage.unsent || bytes.length === 0) return true
     let taken: boolean
-    if (reading === Reading.tunnel || reading === Reading.switching) {
+    if (stage === Stage.tunnel || stage === Stage.switching) {
       taken = this.#stream.write(bytes)
     } else {
       const { left, whole } = this.#writer
@@ -211,9 +185,9 @@ export class H1Connection implements StreamHandler, BackendLeg {
   }
 
   finish(trailers: Head | undefined): void {
-    const reading = this.#reading
-    if (this.#events === undefined || reading === Reading.unsent) return
-    if (reading === Reading.tunnel || reading === Reading.switching) {
+    const stage = this.#stage
+    if (this.#events === undefined || stage === Stage.unsent) return
+    if (stage === Stage.tunnel || stage === Stage.switching) {
       if (this.#sentFin) return
       this.#sentFin = true
       this.#stream.end()
@@ -229,10 +203,10 @@ export class H1Connection implements StreamHandler, BackendLeg {
 
   abort(): void {
     if (this.#events === undefined) return
-    const reading = this.#reading
+    const stage = this.#stage
     // The member knows nothing of this exchange.
-    const clean = !this.#writer.sent && this.#untouched
-    if (clean && (reading === Reading.unsent || reading === Reading.head)) this.#giveBack()
+    const clean = !this.#writer.sent && this.#reader.untouched
+    if (clean && stage <= Stage.http) this.#giveBack()
     else this.#drop('aborted')
   }
 
@@ -251,8 +225,8 @@ export class H1Connection implements StreamHandler, BackendLeg {
   }
 
   switchProtocols(): void {
-    if (this.#reading !== Reading.switching) return
-    this.#reading = Reading.tunnel
+    if (this.#stage !== Stage.switching) return
+    this.#stage = Stage.tunnel
     if (this.#pumping) return
     const turn = this.#turn
     // Not from within: whoever switches may want to release the tunnel with the bytes that came early.
@@ -264,13 +238,13 @@ export class H1Connection implements StreamHandler, BackendLeg {
   releaseTunnel(): { readonly stream: Stream; readonly early: Uint8Array } | undefined {
     const stream = this.#stream
     // A stream that has ended meanwhile may be released too: a relay looks at how it stands.
-    if (this.#reading !== Reading.tunnel) return undefined
+    if (this.#stage !== Stage.tunnel) return undefined
     const early =
       this.#held === undefined
         ? copyOf(this.#range, this.#at, this.#end)
         : this.#held.subarray(this.#heldAt)
     stream.pause()
-    this.#leave(Reading.over)
+    this.#leave(Stage.over)
     this.keeper.left(this, 'tunnel')
     return { stream, early }
   }
@@ -278,18 +252,18 @@ export class H1Connection implements StreamHandler, BackendLeg {
   // -- the stream's side --
 
   data(_stream: Stream, bytes: Uint8Array): void {
-    const reading = this.#reading
-    if (reading === Reading.idle) return this.#drop('unexpected-bytes')
-    if (reading >= Reading.lingering) return
-    const waits = this.#paused || this.#held !== undefined || reading === Reading.switching
+    const stage = this.#stage
+    if (stage === Stage.idle) return this.#drop('unexpected-bytes')
+    if (stage >= Stage.lingering) return
+    const waits = this.#paused || this.#held !== undefined || stage === Stage.switching
     if (waits) this.#hold(bytes, 0, bytes.length)
     else this.#pump(bytes, 0, bytes.length, false)
   }
 
   ended(): void {
-    const reading = this.#reading
-    if (reading === Reading.idle) return this.#drop('member-closed')
-    if (reading >= Reading.lingering) return
+    const stage = this.#stage
+    if (stage === Stage.idle) return this.#drop('member-closed')
+    if (stage >= Stage.lingering) return
     if (this.#mustWait()) this.#fate ??= 'fin'
     else this.#ended()
   }
@@ -301,25 +275,33 @@ export class H1Connection implements StreamHandler, BackendLeg {
   }
 
   closed(_stream: Stream, error: TransportError | undefined): void {
-    const reading = this.#reading
-    if (reading === Reading.over) return
-    if (reading === Reading.idle) return this.#drop('member-closed')
-    if (reading === Reading.lingering) return this.#drop('tunnel')
+    const stage = this.#stage
+    if (stage === Stage.over) return
+    if (stage === Stage.idle) return this.#drop('member-closed')
+    if (stage === Stage.lingering) return this.#drop('tunnel')
     if (!this.#mustWait()) return this.#broken(error)
     // A body that its FIN made whole stays so.
-    if (this.#fate === 'fin' && reading === Reading.untilClose) return
+    if (this.#fate === 'fin' && this.#endsByClose) return
     this.#fate = 'closed'
     this.#fateError = error
   }
 
-  // -- reading --
+  // -- what comes --
+
+  /** The response is whole, and that has not been told. */
+  get #isWhole(): boolean {
+    return this.#stage === Stage.http && this.#reader.part === Part.whole
+  }
+
+  get #endsByClose(): boolean {
+    return this.#stage === Stage.http && this.#reader.part === Part.untilClose
+  }
 
   /** Something that came before the stream's end has not been told. */
   #mustWait(): boolean {
     if (this.#held !== undefined) return true
-    const reading = this.#reading
-    if (reading === Reading.whole || reading === Reading.switching) return true
-    return this.#paused && (reading === Reading.untilClose || reading === Reading.tunnel)
+    if (this.#stage === Stage.switching || this.#isWhole) return true
+    return this.#paused && (this.#stage === Stage.tunnel || this.#endsByClose)
   }
 
   /** Tells what the range has, until it is over or the exchange wants no more. */
@@ -343,128 +325,71 @@ export class H1Connection implements StreamHandler, BackendLeg {
         this.#hold(range, this.#at, this.#end)
       }
     }
-    if (this.#reading === Reading.switching) this.#stream.pause()
+    if (this.#stage === Stage.switching) this.#stream.pause()
     this.#events?.settled?.()
   }
 
   #goesOn(): boolean {
-    if (this.#paused || this.#reading === Reading.switching) return false
-    return this.#at < this.#end || this.#reading === Reading.whole
+    if (this.#paused || this.#stage === Stage.switching) return false
+    return this.#at < this.#end || this.#isWhole
   }
 
   #step(): void {
-    const reading = this.#reading
-    if (reading === Reading.head) return this.#readHead()
-    if (reading === Reading.sized) return this.#readSized()
-    if (reading === Reading.chunked) return this.#readChunked()
-    if (reading === Reading.whole) return this.#complete()
-    if (reading === Reading.untilClose || reading === Reading.tunnel) {
-      const at = this.#at
-      this.#at = this.#end
-      return this.#tell(this.#range, at, this.#end)
-    }
-    this.#fail('bad-response', `${this.keeper.address} answered before it was asked`, false)
-  }
-
-  #readHead(): void {
-    const parser = this.#parser
-    // Not before now: whoever was told the last head may have been looking at it until here.
-    if (this.#untouched && parser.state !== 'idle') parser.next()
-    this.#untouched = false
-    this.#at = parser.feed(this.#range, this.#at, this.#end)
-    const { state, head } = parser
-    if (state === 'failed') return this.#bad(parser.problem?.message ?? 'its head is malformed')
-    if (state !== 'complete') return
-    const problem = judgeResponse(head, this.#method, this.#asksUpgrade)
-    if (problem !== undefined) return this.#bad(problem.message)
-    const { status } = head
-    if (status === 101) {
-      if (!this.#asksUpgrade) return this.#bad('it switches protocols and was not asked to')
-      // RFC 9110 section 7.8: not before the request was whole.
-      if (!this.#writer.whole)
-        return this.#bad('it switches protocols in the middle of the request')
-      this.#reading = Reading.switching
-      return this.#events!.responseHead(head)
-    }
-    if (status < 200) return this.#informed(head)
-    this.#answered(head)
-  }
-
-  #informed(head: ResponseHead): void {
-    this.#informational += 1
-    if (this.#informational > mostInformational) {
-      return this.#bad(`more than ${mostInformational} informational responses came`)
-    }
+    const stage = this.#stage
+    if (stage === Stage.tunnel) return this.#passOn()
+    // While its head waits for the end of the turn, nobody can have answered it.
+    if (stage !== Stage.http || !this.#writer.sent) return this.#unasked()
+    if (this.#reader.part === Part.whole) return this.#complete()
     const turn = this.#turn
-    this.#events!.informational(head)
-    if (this.#turn === turn) this.#parser.next()
+    const at = this.#reader.take(this.#range, this.#at, this.#end)
+    if (this.#turn === turn) this.#at = at
   }
 
-  #answered(head: ResponseHead): void {
-    const { bodyLength, untilClose, status } = head
-    this.#early = !this.#writer.whole
-    this.#keepAlive = head.keepAlive && !untilClose
-    this.#left = bodyLength
-    if (untilClose) {
-      this.#reading = Reading.untilClose
-    } else if (bodyLength === unknownLength) {
-      this.#framed = true
-      this.#reading = Reading.chunked
-      this.#decoder ??= new ChunkedDecoder('response', this.#rig.limits)
-      this.#decoder.reset()
-    } else {
-      // What follows the head of an answer without body was not asked for; the answer itself is good.
-      this.#framed = this.#method !== 'HEAD' && status !== 204 && status !== 304
-      this.#reading = bodyLength === 0 ? Reading.whole : Reading.sized
-      if (this.#framed && this.#end - this.#at > bodyLength) {
-        return this.#bad('its body is longer than its head says')
-      }
-    }
+  /** A tunnel's bytes. */
+  #passOn(): void {
+    const range = this.#range
+    const at = this.#at
+    this.#at = this.#end
+    const isAll = at === 0 && this.#end === range.length
+    this.#events!.responseBody(isAll ? range : range.subarray(at, this.#end))
+  }
+
+  // -- what the reader found --
+
+  informed(head: ResponseHead): void {
+    this.#events!.informational(head)
+  }
+
+  switched(head: ResponseHead): void {
+    // RFC 9110 section 7.8: not before the request was whole.
+    if (!this.#writer.whole) return this.bad('it switches protocols in the middle of the request')
+    this.#stage = Stage.switching
+    this.#at = this.#reader.behind
     this.#events!.responseHead(head)
   }
 
-  #readSized(): void {
-    const at = this.#at
-    const length = Math.min(this.#left, this.#end - at)
-    this.#left -= length
-    this.#at = at + length
-    if (this.#left === 0) this.#reading = Reading.whole
-    this.#tell(this.#range, at, at + length)
+  answered(head: ResponseHead): void {
+    this.#early = !this.#writer.whole
+    this.#events!.responseHead(head)
   }
 
-  #readChunked(): void {
-    const turn = this.#turn
-    const decoder = this.#decoder!
-    const range = this.#range
-    const { pieces } = this.#rig
-    this.#at = decoder.feed(range, this.#at, this.#end, pieces)
-    const { state } = decoder
-    if (state === 'done') {
-      this.#trailers = decoder.trailers
-      this.#reading = Reading.whole
-    }
-    const piece = pieces.take(range)
-    if (piece !== undefined) {
-      this.#events!.responseBody(piece)
-      pieces.giveBack(piece, range)
-    }
-    if (state === 'failed' && this.#turn === turn) {
-      this.#bad(decoder.problem?.message ?? 'its body is not well chunked')
-    }
+  body(bytes: Uint8Array): void {
+    this.#events!.responseBody(bytes)
   }
 
-  #tell(bytes: Uint8Array, start: number, end: number): void {
-    const whole = start === 0 && end === bytes.length
-    this.#events!.responseBody(whole ? bytes : bytes.subarray(start, end))
+  bad(problem: string): void {
+    // Whoever was told of the bytes before may have given up.
+    if (this.#events === undefined) return
+    this.#fail('bad-response', `${this.keeper.address} answered badly: ${problem}`, false)
   }
 
   /** The response is whole. */
   #complete(): void {
-    if (this.#framed && this.#at < this.#end) {
-      return this.#bad('its body is longer than its framing says')
+    if (this.#reader.framed && this.#at < this.#end) {
+      return this.bad('its body is longer than its framing says')
     }
     const events = this.#events!
-    const trailers = this.#trailers
+    const { trailers } = this.#reader
     const flaw = this.#flaw()
     const waiting = this.#wantsDrained
     if (flaw === undefined) this.#giveBack()
@@ -479,7 +404,7 @@ export class H1Connection implements StreamHandler, BackendLeg {
     const stream = this.#stream
     if (this.#early || stream.pending > 0) return 'early-response'
     if (this.#at < this.#end) return 'unexpected-bytes'
-    if (!this.#keepAlive) return 'not-kept'
+    if (!this.#reader.keepAlive) return 'not-kept'
     if (stream.state !== 'open' || stream.ended) return 'member-closed'
     return undefined
   }
@@ -502,10 +427,10 @@ export class H1Connection implements StreamHandler, BackendLeg {
 
   /** Goes on after a pause: what is held, what became of the stream meanwhile, and more. */
   #proceed(): void {
-    if (this.#reading === Reading.switching) return
+    if (this.#stage === Stage.switching) return
     const turn = this.#turn
     const held = this.#held
-    if (held !== undefined || this.#reading === Reading.whole) {
+    if (held !== undefined || this.#isWhole) {
       this.#held = undefined
       this.#pump(held ?? none, held === undefined ? 0 : this.#heldAt, held?.length ?? 0, true)
       if (this.#turn !== turn || this.#paused || this.#held !== undefined) return
@@ -521,9 +446,8 @@ export class H1Connection implements StreamHandler, BackendLeg {
 
   /** The member sends no more, and everything that it sent has been told. */
   #ended(): void {
-    const reading = this.#reading
-    if (reading === Reading.untilClose) return this.#complete()
-    if (reading !== Reading.tunnel) return this.#broken(undefined)
+    if (this.#endsByClose) return this.#complete()
+    if (this.#stage !== Stage.tunnel) return this.#broken(undefined)
     if (this.#gotFin) return
     this.#gotFin = true
     const events = this.#events!
@@ -538,13 +462,13 @@ export class H1Connection implements StreamHandler, BackendLeg {
     this.#fail(
       error === undefined ? 'backend-closed' : 'backend-reset',
       `${this.keeper.address} ${how}`,
-      this.reused && this.#untouched,
+      this.reused && this.#reader.untouched,
       error,
     )
   }
 
-  #bad(problem: string): void {
-    this.#fail('bad-response', `${this.keeper.address} answered badly: ${problem}`, false)
+  #unasked(): void {
+    this.#fail('bad-response', `${this.keeper.address} answered before it was asked`, false)
   }
 
   /** A part of ours gave another body than it had announced; the member must not take what follows for a request. */
@@ -574,17 +498,17 @@ export class H1Connection implements StreamHandler, BackendLeg {
   }
 
   #phase(): 'request' | 'request-body' | 'response-head' | 'response-body' | 'tunnel' {
-    const reading = this.#reading
-    if (reading === Reading.tunnel || reading === Reading.switching) return 'tunnel'
-    if (reading > Reading.head) return 'response-body'
+    const stage = this.#stage
+    if (stage === Stage.tunnel || stage === Stage.switching) return 'tunnel'
+    if (stage === Stage.http && this.#reader.part !== Part.head) return 'response-body'
     if (!this.#writer.sent) return 'request'
-    return this.#writer.whole || !this.#untouched ? 'response-head' : 'request-body'
+    return this.#writer.whole || !this.#reader.untouched ? 'response-head' : 'request-body'
   }
 
   /** The connection is whole and nobody's. */
   #giveBack(): void {
     this.#writer.drop()
-    this.#leave(Reading.idle)
+    this.#leave(Stage.idle)
     this.#paused = false
     // It has to hear what happens to it while it is idle.
     this.#stream.resume()
@@ -593,23 +517,23 @@ export class H1Connection implements StreamHandler, BackendLeg {
 
   #drop(reason: CloseReason): void {
     this.#writer.drop()
-    this.#leave(Reading.over)
+    this.#leave(Stage.over)
     this.keeper.left(this, reason)
     this.#stream.destroy()
   }
 
   /** A tunnel is over both ways; what is on its way may arrive. */
   #linger(): void {
-    this.#leave(Reading.lingering)
+    this.#leave(Stage.lingering)
     this.#stream.resume()
     this.#rig.wheel.arm(this.#timer, lingerMs)
   }
 
   /** The exchange is over, for good or ill. */
-  #leave(reading: number): void {
+  #leave(stage: number): void {
     this.#turn += 1
     this.#events = undefined
-    this.#reading = reading
+    this.#stage = stage
     this.#pumping = false
     this.#range = none
     this.#at = 0
@@ -617,13 +541,13 @@ export class H1Connection implements StreamHandler, BackendLeg {
     this.#held = undefined
     this.#fate = undefined
     this.#fateError = undefined
-    if (reading === Reading.over) this.#rig.wheel.disarm(this.#timer)
+    if (stage === Stage.over) this.#rig.wheel.disarm(this.#timer)
   }
 
   #timeUp(): void {
-    if (this.#reading === Reading.lingering) return this.#drop('tunnel')
+    if (this.#stage === Stage.lingering) return this.#drop('tunnel')
     this.worn = true
-    if (this.#reading === Reading.idle) this.#drop('lifetime')
+    if (this.#stage === Stage.idle) this.#drop('lifetime')
   }
 }
 

@@ -194,7 +194,7 @@ function entriesOf(
         `${shown(name)} is no user name: it must not be empty, nor have colons or control characters`,
       )
     }
-    const plain = typeof password === 'object' && password !== null ? password.plain : undefined
+    const plain = typeof password === 'object' ? objectOption(password, at).plain : undefined
     const text = plain === undefined ? undefined : textOption(plain, `${at}.plain`)
     if (text === '') throw invalidOption(`${at}.plain`, 'must not be empty')
     entries.set(name.normalize('NFC'), text ?? scryptHash(password as string, at))

@@ -25,7 +25,7 @@ import { type RefusalOptions, refusal } from './refusal.ts'
 export interface CircuitThresholds {
   /** Exchanges on all members, whoever brought them there. Default 1024. */
   readonly connections?: number
-  /** Requests that wait for a member with room. Default 1024. */
+  /** Requests that wait for a member with room; beside it the pool's own `queueLimit` holds. Default 1024. */
   readonly pending?: number
   /** Exchanges that passed this filter and are not over. Default 1024. */
   readonly requests?: number

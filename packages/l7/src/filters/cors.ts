@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import {
   type Duration,
   flagOption,
@@ -186,7 +187,7 @@ function originTest(
   const patterns: RE2JS[] = []
   listOption(origins as readonly (string | RegExp)[], path).forEach((origin, index) => {
     const at = `${path}[${index}]`
-    if (origin instanceof RegExp) {
+    if (types.isRegExp(origin)) {
       patterns.push(linear(origin, at))
       return
     }

@@ -4,6 +4,7 @@ import {
   type Duration,
   functionOption,
   invalidOption,
+  listOption,
   objectOption,
   parseDuration,
   systemClock,
@@ -137,7 +138,7 @@ function delays(options: FaultDelay, path: string, random: () => number): () => 
   if ((fixed === undefined) === (range === undefined)) {
     throw invalidOption(path, 'needs either "fixed" or "range"')
   }
-  if (range !== undefined && !(Array.isArray(range) && range.length === 2)) {
+  if (range !== undefined && listOption<Duration>(range, `${path}.range`).length !== 2) {
     throw invalidOption(`${path}.range`, 'must be a list of two durations, such as ["50ms", "2s"]')
   }
   const least =

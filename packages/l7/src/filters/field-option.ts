@@ -1,4 +1,4 @@
-import { invalidOption, objectOption, shown } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, shown } from '@steelyard/core'
 
 /** A token (RFC 9110 section 5.6.2), of a length that anybody needs. */
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/
@@ -71,11 +71,13 @@ export function fieldRecordOption(value: FieldRecord, path: string): FieldRecord
   const result: Record<string, string | readonly string[]> = {}
   for (const [name, given] of Object.entries(objectOption(value, path))) {
     fieldNameOption(name, path)
-    result[name] = Array.isArray(given)
-      ? Object.freeze(
-          given.map((one: string, index) => fieldValueOption(one, `${path}.${name}[${index}]`)),
-        )
-      : fieldValueOption(given as string, `${path}.${name}`)
+    const at = `${path}.${name}`
+    result[name] =
+      typeof given === 'object'
+        ? Object.freeze(
+            listOption(given, at).map((one, index) => fieldValueOption(one, `${at}[${index}]`)),
+          )
+        : fieldValueOption(given, at)
   }
   return Object.freeze(result)
 }

@@ -15,9 +15,8 @@ const mostItems = 64
  */
 export function qualityList(field: string): QualityItem[] {
   const items: QualityItem[] = []
-  let at = 0
-  while (at <= field.length && items.length < mostItems) {
-    const end = memberEnd(field, at)
+  for (let at = 0; at <= field.length && items.length < mostItems; ) {
+    const end = partEnd(field, at, ',')
     const item = itemOf(field.slice(at, end))
     if (item !== undefined) items.push(item)
     at = end + 1
@@ -25,26 +24,28 @@ export function qualityList(field: string): QualityItem[] {
   return items
 }
 
-/** Where the member that begins at `from` ends: at a comma that is not within quotes. */
-function memberEnd(field: string, from: number): number {
+/** Where the part that begins at `from` ends: at a separator that is not within quotes. */
+function partEnd(text: string, from: number, separator: ',' | ';'): number {
   let quoted = false
-  for (let at = from; at < field.length; at++) {
-    const char = field[at]
+  for (let at = from; at < text.length; at++) {
+    const char = text[at]
     if (quoted && char === '\\') at += 1
     else if (char === '"') quoted = !quoted
-    else if (char === ',' && !quoted) return at
+    else if (char === separator && !quoted) return at
   }
-  return field.length
+  return text.length
 }
 
 function itemOf(member: string): QualityItem | undefined {
-  const [head = '', ...parameters] = member.split(';')
-  const value = head.trim().toLowerCase()
+  let end = partEnd(member, 0, ';')
+  const value = member.slice(0, end).trim().toLowerCase()
   if (value === '') return undefined
-  for (const parameter of parameters) {
-    const text = parameter.trim()
-    if (!/^q\s*=/i.test(text)) continue
-    const weight = text.slice(text.indexOf('=') + 1).trim()
+  while (end < member.length) {
+    const start = end + 1
+    end = partEnd(member, start, ';')
+    const parameter = member.slice(start, end).trim()
+    if (!/^q\s*=/i.test(parameter)) continue
+    const weight = parameter.slice(parameter.indexOf('=') + 1).trim()
     if (!/^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight)) return undefined
     return { value, q: Math.round(Number(weight) * 1000) }
   }

@@ -7,6 +7,7 @@ import {
   objectOption,
   parseDuration,
   partOption,
+  SteelyardError,
   shown,
   systemClock,
   type TimerWheel,
@@ -65,7 +66,7 @@ export interface RateLimitOptions extends RefusalOptions {
   readonly headers?: RateFields
   /** The policy's name in RateLimit fields, shared stores and logs. Default `default`. */
   readonly name?: string
-  /** Keys remembered at one time; each takes some 200 bytes. Default 100000. Not with a store of your own. */
+  /** Keys remembered at one time; each takes 150 bytes (token bucket) to 300 (sliding window). Default 100000. Not with a store of your own. */
   readonly maxKeys?: number
   /** What happens when there are more. Default `forget`: the key not seen for the longest time begins anew. */
   readonly whenFull?: WhenFull
@@ -289,7 +290,17 @@ function ruleOf(options: RateLimitOptions, path: string): RateRule {
 }
 
 function storeOf({ store }: RateLimitOptions, rule: RateRule, path: string): RateStore | undefined {
-  const made = typeof store === 'function' ? store(rule) : store
+  let made: RateStore | undefined
+  try {
+    made = typeof store === 'function' ? store(rule) : store
+  } catch (cause) {
+    throw new SteelyardError('the function that makes the store failed', {
+      code: 'invalid-option',
+      source: 'config',
+      path: `${path}.store`,
+      cause,
+    })
+  }
   return partOption(made, 'take', `${path}.store`, 'it needs a method take(key, cost, now)')
 }
 

@@ -52,7 +52,7 @@ export function keyReader(key: RequestKey, whenAbsent: WhenKeyAbsent, base: stri
   const path = `${base}.key`
   wordOption(whenAbsent, ['client', 'skip', 'refuse'], `${base}.whenAbsent`)
   const { client = {} } =
-    typeof key === 'object' && key !== null ? (key as { client?: ClientKey }) : {}
+    typeof key === 'object' ? (objectOption(key, path) as { client?: ClientKey }) : {}
   const networks = clientNetworks(
     wholeOption(
       objectOption(client, `${path}.client`).ipv4Prefix ?? 32,
@@ -100,7 +100,7 @@ function readerOf(
         return () => ''
       default:
     }
-  } else if (typeof key === 'object' && key !== null) {
+  } else if (typeof objectOption(key, path) === 'object') {
     if ('client' in key) return byClient
     if ('header' in key) {
       const name = fieldNameOption(key.header, `${path}.header`)

@@ -1,5 +1,7 @@
+import { listOption, objectOption } from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeRecord } from '../exchange/exchange-record.ts'
+import { tokenOption } from '../filters/field-option.ts'
 import { haproxyText } from './escaped-text.ts'
 import { type LogLine, requestLine } from './log-line.ts'
 import { haproxyTime } from './log-time.ts'
@@ -25,13 +27,17 @@ export interface HaproxyLineOptions {
  *   the head began.
  * - Status -1 when the client was told none. Bytes are those of the body alone.
  * - `XX` is {@link terminationState}; both cookie letters are `-`.
- * - Connections: of the pool and the member while the exchange is at hand; those of process and listener are not known
- *   to an exchange and 0, as are counts in a line that is made of the record alone. The queue is that of the pool.
+ * - Of the connections that HAProxy counts, those of the pool are told, and its queue; the others are not known to an
+ *   exchange and 0. In a line that is made of the record alone all are.
  * - `<NOSRV>` where no member was picked, `<BADREQ>` where there was no readable request.
  * - What might forge a field is `#HH`.
+ *
+ * @throws `invalid-option` for names that are none of header fields.
  */
-export function haproxyLine(options: HaproxyLineOptions = {}): LogLine {
-  const { request: requestFields = [], response: responseFields = [] } = options
+export function haproxyLine(options: HaproxyLineOptions = {}, path = 'capture'): LogLine {
+  const { request = [], response = [] } = objectOption(options, path)
+  const requestFields = fieldNames(request, `${path}.request`)
+  const responseFields = fieldNames(response, `${path}.response`)
   const timeText = haproxyTime()
   const captured = (
     names: readonly string[],
@@ -59,14 +65,7 @@ export function haproxyLine(options: HaproxyLineOptions = {}): LogLine {
 }
 
 function connections(record: ExchangeRecord, x: Exchange | undefined): string {
-  const members = x?.pool?.members() ?? []
-  let ofPool = 0
-  let ofMember = 0
-  for (const { backend, active } of members) {
-    ofPool += active
-    if (backend.id === record.backend) ofMember = active
-  }
-  return `0/0/${ofPool}/${ofMember}/${retriesOf(record)}`
+  return `0/0/${x?.pool?.load.sum() ?? 0}/0/${retriesOf(record)}`
 }
 
 function whole(ms: number): number {
@@ -75,4 +74,8 @@ function whole(ms: number): number {
 
 function word(text: string): string {
   return text === '' ? '-' : haproxyText(text, ' /[]')
+}
+
+function fieldNames(names: readonly string[], path: string): readonly string[] {
+  return listOption(names, path).map((name, index) => tokenOption(name, `${path}[${index}]`))
 }

@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { FieldEditor } from '../exchange/field-editor.ts'
 import { fieldNameOption } from '../filters/field-option.ts'
 import type { FieldChanges } from './action.ts'
+import { oneOrMore } from './one-or-more.ts'
 import { type CompiledTemplate, template } from './template.ts'
 
 /**
@@ -35,6 +36,6 @@ function valuesOf(
 ): readonly (readonly [string, CompiledTemplate])[] {
   return Object.entries(objectOption(fields, path)).flatMap(([name, value]) => {
     fieldNameOption(name, `${path}.${name}`)
-    return [value].flat().map((one) => [name, template(one, `${path}.${name}`)] as const)
+    return oneOrMore(value).map((one) => [name, template(one, `${path}.${name}`)] as const)
   })
 }

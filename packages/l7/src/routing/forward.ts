@@ -1,6 +1,7 @@
-import { invalidOption, objectOption, partOption, shown } from '@steelyard/core'
+import { invalidOption, objectOption, type Pool, partOption, shown } from '@steelyard/core'
 import { tokenOption } from '../filters/field-option.ts'
 import type { ForwardAction, ForwardOptions, ForwardTarget, WeightedPool } from './action.ts'
+import { oneOrMore } from './one-or-more.ts'
 
 /**
  * Sends requests to a pool, or to several by weight: `[{ pool: stable, weight: 95 }, { pool: canary, weight: 5 }]`. With
@@ -10,12 +11,12 @@ import type { ForwardAction, ForwardOptions, ForwardTarget, WeightedPool } from 
  */
 export function forward(target: ForwardTarget, options: ForwardOptions = {}): ForwardAction {
   const { sticky } = objectOption(options, 'forward')
-  const list: readonly WeightedPool[] = Array.isArray(target)
-    ? target
-    : [{ pool: target as Exclude<ForwardTarget, readonly WeightedPool[]> }]
+  const given: readonly (Pool | WeightedPool)[] = oneOrMore<Pool | WeightedPool>(target)
+  const alone = given !== target
+  const list = alone ? [{ pool: target as Pool }] : (given as readonly WeightedPool[])
   if (list.length === 0) throw invalidOption('forward', 'needs at least one pool')
   const pools = list.map((given, index) => {
-    const path = list === target ? `forward[${index}]` : 'forward'
+    const path = alone ? 'forward' : `forward[${index}]`
     const { pool, weight = 1 } = objectOption(given, path)
     partOption(pool, 'pick', `${path}.pool`, 'make one with pool()')
     if (pool === undefined) throw invalidOption(`${path}.pool`, 'is missing')

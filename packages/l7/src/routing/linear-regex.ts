@@ -1,4 +1,5 @@
-import { invalidOption, shown } from '@steelyard/core'
+import { types } from 'node:util'
+import { flagOption, invalidOption, objectOption, shown, textOption } from '@steelyard/core'
 import { RE2JS } from 're2js'
 import { capturesRepeatedly, isCheap } from './regex-cost.ts'
 import { nativeSource, parseRegex } from './regex-tree.ts'
@@ -51,8 +52,9 @@ export function linearRegex(
   pattern: string | RegExp,
   options: LinearRegexOptions = {},
 ): LinearRegex {
-  const { path = 'regex' } = options
-  const { source, ignoreCase } = read(pattern, options.ignoreCase ?? false, path)
+  const { path = 'regex' } = objectOption(options, 'regex')
+  textOption(path, 'regex.path')
+  const { source, ignoreCase } = read(pattern, flagOption(options.ignoreCase ?? false, path), path)
   const automaton = compileAutomaton(source, ignoreCase, path)
   const names = automaton.namedGroups()
   const native = compileNative(source, ignoreCase)
@@ -80,7 +82,7 @@ function read(
   ignoreCase: boolean,
   path: string,
 ): { readonly source: string; readonly ignoreCase: boolean } {
-  if (pattern instanceof RegExp) {
+  if (types.isRegExp(pattern)) {
     const { source, flags } = pattern
     if (/[^dgiuvy]/.test(flags)) {
       throw invalidOption(path, `the flags ${shown(flags)}: only i has a meaning here`)

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { invalidOption, objectOption, shown } from '@steelyard/core'
 import { all } from './combine.ts'
 import { header } from './match-fields.ts'
@@ -28,7 +29,7 @@ export function grpc(call: GrpcCall = {}): Matcher {
 
 function partOf(part: string | RegExp | undefined, at: string, name: RegExp): string {
   if (part === undefined) return '[^/]+'
-  if (part instanceof RegExp) return `(?:${part.source})`
+  if (types.isRegExp(part)) return `(?:${part.source})`
   if (typeof part === 'string' && name.test(part)) return part.replaceAll('.', '\\.')
   throw invalidOption(at, `${shown(part)} is no name in gRPC`)
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import {
   flagOption,
   invalidOption,
@@ -5,11 +6,13 @@ import {
   objectOption,
   type Pool,
   shown,
+  textOption,
 } from '@steelyard/core'
 import { wholeOption, wordOption } from '../filters/number-option.ts'
 import type { Action, ForwardOptions } from './action.ts'
 import { all } from './combine.ts'
 import { forward } from './forward.ts'
+import { locationTemplate } from './location.ts'
 import { type OctaviaRule, octaviaRule, textFor } from './octavia-rule.ts'
 import { type RedirectStatus, redirect, redirectPrefix } from './redirect.ts'
 import { reject } from './respond.ts'
@@ -84,7 +87,8 @@ export function octaviaPolicies(
   options: OctaviaOptions = {},
 ): Route[] {
   const { path = 'policies', forward: forwarding } = objectOption(options, 'octavia')
-  if (!(pools instanceof Map)) throw invalidOption('pools', `${shown(pools)} is not a Map of pools`)
+  textOption(path, 'octavia.path')
+  if (!types.isMap(pools)) throw invalidOption('pools', `${shown(pools)} is not a Map of pools`)
   return listOption(policies, path).flatMap((given, index) => {
     const at = `${path}[${index}]`
     const policy = objectOption(given, at)
@@ -186,6 +190,7 @@ function urlOption(value: string | null | undefined, path: string): string {
   if (url.username !== '' || url.password !== '') {
     throw invalidOption(path, `${shown(text)} has a user name or a password`)
   }
+  locationTemplate(literally(text), path)
   return text
 }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { HttpRequest } from '../exchange/http-request.ts'
 import { type HostPattern, hostFits, parseHostPattern } from './host-pattern.ts'
 import { pathFits } from './path-pattern.ts'
@@ -97,7 +98,7 @@ function guarded(predicate: Predicate, report: (error: unknown) => void): Predic
     try {
       const met: unknown = predicate(request)
       if (typeof met === 'boolean') return met
-      if (!(met instanceof Promise)) return Boolean(met)
+      if (!types.isPromise(met)) return Boolean(met)
       // It is said below that its answer comes too late, so that what it fails by is of no more interest.
       met.catch(() => undefined)
       return tell(new TypeError('a condition answered with a promise: it has to answer at once'))

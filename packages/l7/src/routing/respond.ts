@@ -12,6 +12,7 @@ import type { Drop, Reply, Verdict } from '../exchange/reply.ts'
 import { fieldNameOption, fieldValueOption } from '../filters/field-option.ts'
 import { wholeOption } from '../filters/number-option.ts'
 import type { AnswerAction, Template } from './action.ts'
+import { oneOrMore } from './one-or-more.ts'
 import {
   type CompiledTemplate,
   constantText,
@@ -208,7 +209,7 @@ function compileFields(
   const fields = new Map<string, ReplyField>()
   for (const [name, value] of Object.entries(objectOption(headers, path))) {
     const field = fieldNameOption(name, path).toLowerCase()
-    const parts = [value].flat().map((one) => templateParts(one, `${path}.${name}`))
+    const parts = oneOrMore(value).map((one) => templateParts(one, `${path}.${name}`))
     fields.set(field, {
       constant: parts.every((one) => constantText(one) !== undefined),
       values: parts.map((one) => rendered(one, fieldText)),

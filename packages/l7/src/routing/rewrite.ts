@@ -88,10 +88,8 @@ function prefixChange(
   }
 }
 
-function regexChange(
-  { pattern, replace }: NonNullable<Rewrite['regex']>,
-  path: string,
-): CompiledTemplate {
+function regexChange(given: NonNullable<Rewrite['regex']>, path: string): CompiledTemplate {
+  const { pattern, replace } = objectOption(given, path)
   const regex = linearRegex(pattern, { path: `${path}.pattern` })
   const parts = replacementParts(replace, regex.groups, `${path}.replace`)
   const replacement = (groups: readonly (string | undefined)[]): string => {

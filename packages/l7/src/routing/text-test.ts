@@ -1,5 +1,7 @@
+import { types } from 'node:util'
 import { invalidOption, objectOption, shown } from '@steelyard/core'
 import { linearRegex } from './linear-regex.ts'
+import { oneOrMore } from './one-or-more.ts'
 
 /** What a text must be, as data. Made by {@link equals}, {@link startsWith} and the others. */
 export type TextTest =
@@ -93,7 +95,8 @@ function ofValues(
 
 function listOf(value: string | readonly string[], path: string): readonly string[] {
   if (typeof value === 'string') return [value]
-  if (Array.isArray(value)) return value as string[]
+  const list = oneOrMore(value)
+  if (list === value) return list
   throw invalidOption(path, `${shown(value)} is neither a text nor a list of texts`)
 }
 
@@ -116,7 +119,7 @@ export function textTestOption(value: TextTestInit, path: string): TextTest {
   if (typeof value === 'string') {
     return checked({ kind: 'equals', values: [value], ignoreCase: false }, path)
   }
-  if (value instanceof RegExp) {
+  if (types.isRegExp(value)) {
     const { pattern, ignoreCase } = linearRegex(value, { path })
     return Object.freeze({ kind: 'matches', pattern, ignoreCase })
   }

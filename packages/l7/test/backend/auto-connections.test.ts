@@ -146,7 +146,10 @@ describe('auto', () => {
     await once(deaf, 'listening')
     cleanups.push(() => deaf.close())
     const other = backend(`127.0.0.1:${(deaf.address() as AddressInfo).port}`)
-    const [third, fourth] = [seek(connections, other), seek(connections, other, { connectTimeoutMs: 60 })]
+    const [third, fourth] = [
+      seek(connections, other),
+      seek(connections, other, { connectTimeoutMs: 60 }),
+    ]
     await fourth.done()
     expect(fourth.error?.code).toBe('connect-timeout')
     expect(connections.stats!().connecting).toBe(1)

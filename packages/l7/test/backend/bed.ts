@@ -106,7 +106,8 @@ export class Exchange implements LegSeeker {
   }
 
   responseEnd(trailers: Head | undefined): void {
-    this.trailers = trailers === undefined ? undefined : [...trailers].map((line) => line.join(': '))
+    this.trailers =
+      trailers === undefined ? undefined : [...trailers].map((line) => line.join(': '))
     this.over = true
     this.#note('end')
   }

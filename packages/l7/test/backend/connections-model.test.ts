@@ -1,10 +1,20 @@
 import type { MemoryEnd } from '@steelyard/testing'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { unknownLength } from '../../src/wire/request-head.ts'
-import { type Bed, bed, bytes, clientFacts, Exchange, nothing, requestHead, text } from './bed.ts'
-import { demand, member } from './bed.ts'
 import type { BackendConnections } from '../../src/backend/connections.ts'
+import { unknownLength } from '../../src/wire/request-head.ts'
+import {
+  type Bed,
+  bed,
+  bytes,
+  clientFacts,
+  demand,
+  Exchange,
+  member,
+  nothing,
+  requestHead,
+  text,
+} from './bed.ts'
 
 const small = (max: number): fc.Arbitrary<number> => fc.nat({ max })
 const of = <const K extends string, T extends object>(
@@ -24,7 +34,10 @@ const event = fc.oneof(
     weight: 10,
     arbitrary: of('seek', { reuse: fc.constantFrom(true, true, true, false), client: small(1) }),
   },
-  { weight: 8, arbitrary: of('answer', { call: small(3), refuse: fc.constantFrom(true, false, false, false) }) },
+  {
+    weight: 8,
+    arbitrary: of('answer', { call: small(3), refuse: fc.constantFrom(true, false, false, false) }),
+  },
   {
     weight: 10,
     arbitrary: of('head', {
@@ -64,12 +77,15 @@ const event = fc.oneof(
     }),
   },
   // A whole exchange, as far as it goes.
-  { weight: 12, arbitrary: of('converse', {
+  {
+    weight: 12,
+    arbitrary: of('converse', {
       framing,
       length: fc.constantFrom(0, 30, 6000),
       send: fc.constantFrom(5, 60, 3000, 100_000, 100_000, 100_000),
       extra: fc.constantFrom(false, false, false, true),
-    }) },
+    }),
+  },
   { weight: 16, arbitrary: of('steps', { count: small(10), which: small(6) }) },
   { weight: 14, arbitrary: of('settle', {}) },
   { weight: 2, arbitrary: of('time', { ms: fc.constantFrom(50, 400, 3000) }) },

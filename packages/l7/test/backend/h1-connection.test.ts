@@ -270,7 +270,8 @@ describe('the response', () => {
     'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok',
     'a coding that is not chunked': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n',
     'a bad chunk size': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nok\r\n',
-    'a chunk that is too long': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n',
+    'a chunk that is too long':
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n',
     'a body that is longer than its length': `${ok}k`,
     'a body where there is none': 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nok',
     'bytes behind the last chunk':

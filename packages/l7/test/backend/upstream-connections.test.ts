@@ -409,9 +409,7 @@ describe('a PROXY header', () => {
   it('closes behind the exchange when the client goes meanwhile', async () => {
     const { fresh, net, connections } = bed({ sendProxy: 'v2' })
     const { x, end } = await fresh()
-    expect([...end.received.subarray(0, 12)]).toEqual([
-      ...bytes('\r\n\r\n\0\r\nQUIT\n'),
-    ])
+    expect([...end.received.subarray(0, 12)]).toEqual([...bytes('\r\n\r\n\0\r\nQUIT\n')])
     x.send(get())
     connections.clientGone!(1)
     await net.settle()

@@ -17,11 +17,14 @@ describe('ipAccess', () => {
     expect(statuses({ ...both, order: 'allow-first' }, ...clients)).toEqual([0, 0, 0, 0, 0])
   })
 
-  it.each(['deny-first', 'allow-only', 'allow-first'] as const)('%s works with one list', (order) => {
-    expect(statuses({ allow: both.allow, order }, ...clients)).toEqual([0, 0, 403, 0, 0])
-    expect(statuses({ deny: both.deny, order }, ...clients)).toEqual([0, 403, 0, 0, 403])
-    expect(statuses({ allow: [], order }, '192.0.2.1')).toEqual([403])
-  })
+  it.each(['deny-first', 'allow-only', 'allow-first'] as const)(
+    '%s works with one list',
+    (order) => {
+      expect(statuses({ allow: both.allow, order }, ...clients)).toEqual([0, 0, 403, 0, 0])
+      expect(statuses({ deny: both.deny, order }, ...clients)).toEqual([0, 403, 0, 0, 403])
+      expect(statuses({ allow: [], order }, '192.0.2.1')).toEqual([403])
+    },
+  )
 
   it('goes by the client, the connection, the peer, or both', () => {
     const x = () => fakeExchange({ client: '10.0.0.1', peer: '192.0.2.9' })
@@ -54,7 +57,9 @@ describe('ipAccess', () => {
   it('refuses wrong options with their path', () => {
     expect(() => ipAccess({}, 'a')).toThrow('a: keeps nobody out')
     expect(() => ipAccess({ allow: ['10.0.0.0/33'] }, 'a')).toThrow('a.allow[0]')
-    expect(() => ipAccess({ allow: [], deny: ['x'], order: 'allow-only' }, 'a')).toThrow('a.deny[0]')
+    expect(() => ipAccess({ allow: [], deny: ['x'], order: 'allow-only' }, 'a')).toThrow(
+      'a.deny[0]',
+    )
     expect(() => ipAccess({ deny: [], by: 'name' as 'peer' }, 'a')).toThrow('a.by')
   })
 })

@@ -30,7 +30,9 @@ describe('basicAuth', () => {
       statusOf(ask(filter, fakeExchange({ headers })))
     expect(status(login('ann', 'pär:le'))).toBe(0)
     expect(status(login('ann', 'pär:le'))).toBe(0)
-    expect(status({ Authorization: login('bob', 'b')['authorization']!.replace('Basic', 'bASIC') })).toBe(0)
+    expect(
+      status({ Authorization: login('bob', 'b')['authorization']!.replace('Basic', 'bASIC') }),
+    ).toBe(0)
     expect(status(login('ann', 'b'))).toBe(401)
     expect(status(login('eve', 'b'))).toBe(401)
     expect(status(login('__proto__', ''))).toBe(401)
@@ -58,23 +60,31 @@ describe('basicAuth', () => {
   it('verifies hashes, remembers what was good for a while, and in bounds', async () => {
     const hash = await hashPassword('secret', { logN: 10 })
     expect(hash).toMatch(/^\$scrypt\$ln=10,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/)
-    const { clock, filter } = guard({ users: { ann: hash, bob: hash }, cacheSize: 1, cacheFor: '1m' })
+    const { clock, filter } = guard({
+      users: { ann: hash, bob: hash },
+      cacheSize: 1,
+      cacheFor: '1m',
+    })
     const first = filter.request?.(fakeExchange({ headers: login('ann', 'secret') }))
     expect(first).toBeInstanceOf(Promise)
     expect(await first).toBeUndefined()
     const x = fakeExchange({ headers: login('ann', 'secret') })
     expect(ask(filter, x)).toBeUndefined()
     expect(userOf(x)).toBe('ann')
-    expect(statusOf(await asked(filter, fakeExchange({ headers: login('ann', 'wrong') })))).toBe(401)
-    expect(statusOf(await asked(filter, fakeExchange({ headers: login('eve', 'secret') })))).toBe(401)
+    expect(statusOf(await asked(filter, fakeExchange({ headers: login('ann', 'wrong') })))).toBe(
+      401,
+    )
+    expect(statusOf(await asked(filter, fakeExchange({ headers: login('eve', 'secret') })))).toBe(
+      401,
+    )
     await asked(filter, fakeExchange({ headers: login('bob', 'secret') }))
-    expect(
-      filter.request?.(fakeExchange({ headers: login('ann', 'secret') })),
-    ).toBeInstanceOf(Promise)
+    expect(filter.request?.(fakeExchange({ headers: login('ann', 'secret') }))).toBeInstanceOf(
+      Promise,
+    )
     clock.advance(60_000)
-    expect(
-      filter.request?.(fakeExchange({ headers: login('bob', 'secret') })),
-    ).toBeInstanceOf(Promise)
+    expect(filter.request?.(fakeExchange({ headers: login('bob', 'secret') }))).toBeInstanceOf(
+      Promise,
+    )
   })
 
   it('verifies the same credentials once at a time, and no more than so many', async () => {
@@ -86,9 +96,7 @@ describe('basicAuth', () => {
           pending.push(resolve)
         }),
     })
-    const two = ['x', 'x'].map((name) =>
-      asked(filter, fakeExchange({ headers: login(name, 'p') })),
-    )
+    const two = ['x', 'x'].map((name) => asked(filter, fakeExchange({ headers: login(name, 'p') })))
     expect(pending).toHaveLength(1)
     const third = ask(filter, fakeExchange({ headers: login('y', 'p') }))
     expect(third).toMatchObject({ status: 503, reason: 'auth-busy' })
@@ -100,7 +108,12 @@ describe('basicAuth', () => {
   })
 
   it.each([
-    ['throws', () => { throw new Error('down') }],
+    [
+      'throws',
+      () => {
+        throw new Error('down')
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('down'))],
   ])('is closed when a verifier %s', async (_, verify) => {
     const { filter } = guard({ verify })
@@ -112,7 +125,9 @@ describe('basicAuth', () => {
     const { filter } = guard({ userHeader: 'X-User', users: { müller: { plain: 'p' } } })
     const x = fakeExchange({ headers: login('müller', 'p') })
     ask(filter, x)
-    expect(send(filter, x, { ...login('müller', 'p'), 'x-user': 'root', 'x-other': '1' }).told).toEqual({
+    expect(
+      send(filter, x, { ...login('müller', 'p'), 'x-user': 'root', 'x-other': '1' }).told,
+    ).toEqual({
       'x-user': Buffer.from('müller').toString('latin1'),
       'x-other': '1',
     })
@@ -125,10 +140,12 @@ describe('basicAuth', () => {
     expect(wrong({})).toThrow('b: lets nobody in')
     expect(wrong({ users: { 'a:b': { plain: 'x' } } })).toThrow('b.users.a:b')
     expect(wrong({ users: { a: { plain: '' } } })).toThrow('b.users.a.plain')
-    expect(wrong({ users: { a: 'hunter2' } })).toThrow(/b\.users\.a: is no scrypt hash(?!.*hunter2)/)
-    expect(wrong({ users: { a: `$scrypt$ln=30,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}` } })).toThrow(
-      'out of bounds',
+    expect(wrong({ users: { a: 'hunter2' } })).toThrow(
+      /b\.users\.a: is no scrypt hash(?!.*hunter2)/,
     )
+    expect(
+      wrong({ users: { a: `$scrypt$ln=30,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}` } }),
+    ).toThrow('out of bounds')
     expect(wrong({ users, realm: 'a\nb' })).toThrow('b.realm')
     expect(wrong({ users, userHeader: 'a b' })).toThrow('b.userHeader')
   })

@@ -83,7 +83,11 @@ describe('circuitBreaker', () => {
 
   it('does not blame the backend for clients that go away, unless it was slow', () => {
     const { filter, pass } = breaker({ openWhen: { slowCount: 2 }, slowAfter: '1s' })
-    const left = { backendStatus: 0, endedBy: 'client', error: failure('client-aborted', 'client') } as const
+    const left = {
+      backendStatus: 0,
+      endedBy: 'client',
+      error: failure('client-aborted', 'client'),
+    } as const
     pass({ ...left, firstByte: -1, total: 20 })
     pass({ attempts: 0, backendStatus: 0 })
     expect(filter.circuits()).toMatchObject([{ requests: 0 }])
@@ -235,7 +239,10 @@ describe('circuitBreaker', () => {
   })
 
   it('keys circuits by a function, and keeps a bounded number of them', () => {
-    const { filter, web } = breaker({ key: (x) => x.request.path.slice(1) || undefined, maxCircuits: 2 })
+    const { filter, web } = breaker({
+      key: (x) => x.request.path.slice(1) || undefined,
+      maxCircuits: 2,
+    })
     const run = (path: string): void => {
       const x = fakeExchange({ pool: web, path })
       ask(filter, x)

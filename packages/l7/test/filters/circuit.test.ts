@@ -147,9 +147,12 @@ describe('a circuit', () => {
             const change = one.take()
             if (change !== undefined) {
               expect(change.from).toBe(from)
-              expect(['closed>open', 'open>half-open', 'half-open>open', 'half-open>closed']).toContain(
-                `${change.from}>${change.to}`,
-              )
+              expect([
+                'closed>open',
+                'open>half-open',
+                'half-open>open',
+                'half-open>closed',
+              ]).toContain(`${change.from}>${change.to}`)
               from = change.to
             }
             expect(one.state).toBe(from)

@@ -85,7 +85,10 @@ describe('concurrencyLimit', () => {
     ask(filter, first)
     const [a, b] = [fakeExchange(), fakeExchange()] as const
     const order: string[] = []
-    const waits = [asked(filter, a).then(() => order.push('a')), asked(filter, b).then(() => order.push('b'))]
+    const waits = [
+      asked(filter, a).then(() => order.push('a')),
+      asked(filter, b).then(() => order.push('b')),
+    ]
     expect(statusOf(ask(filter, fakeExchange()))).toBe(503)
     expect(filter.waiting).toBe(2)
     finish(filter, first)

@@ -269,4 +269,3 @@ export function send(
 export async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
-

@@ -8,9 +8,21 @@ import {
   type ForwardAuthOptions,
   forwardAuth,
 } from '../../src/filters/forward-auth.ts'
-import { asked, fakeExchange, finish, headerOf, respond, send, settled, statusOf } from './fake-exchange.ts'
+import {
+  asked,
+  fakeExchange,
+  finish,
+  headerOf,
+  respond,
+  send,
+  settled,
+  statusOf,
+} from './fake-exchange.ts'
 
-function guard(answer: AuthAnswer | (() => Promise<AuthAnswer>), options: Partial<ForwardAuthOptions> = {}) {
+function guard(
+  answer: AuthAnswer | (() => Promise<AuthAnswer>),
+  options: Partial<ForwardAuthOptions> = {},
+) {
   const clock = manualClock()
   const questions: AuthQuestion[] = []
   const filter = forwardAuth({
@@ -26,7 +38,10 @@ function guard(answer: AuthAnswer | (() => Promise<AuthAnswer>), options: Partia
 
 describe('forwardAuth', () => {
   it('asks about the request, in words that the client cannot put into its mouth', async () => {
-    const { filter, questions } = guard({ status: 200 }, { requestHeaders: ['Cookie', 'X-Forwarded-Uri'] })
+    const { filter, questions } = guard(
+      { status: 200 },
+      { requestHeaders: ['Cookie', 'X-Forwarded-Uri'] },
+    )
     const x = fakeExchange({
       method: 'POST',
       scheme: 'https',
@@ -60,8 +75,12 @@ describe('forwardAuth', () => {
     )
     const x = fakeExchange()
     await asked(filter, x)
-    expect(send(filter, x, { 'x-user': 'root', 'x-groups': 'wheel' }).told).toEqual({ 'x-user': 'ann' })
-    expect(respond(filter, x, { 'set-cookie': 'c=3' }).told).toEqual({ 'set-cookie': 'c=3|a=1|b=2' })
+    expect(send(filter, x, { 'x-user': 'root', 'x-groups': 'wheel' }).told).toEqual({
+      'x-user': 'ann',
+    })
+    expect(respond(filter, x, { 'set-cookie': 'c=3' }).told).toEqual({
+      'set-cookie': 'c=3|a=1|b=2',
+    })
     const unasked = fakeExchange()
     expect(send(filter, unasked, { 'x-user': 'root' }).told).toEqual({})
     expect(respond(filter, unasked).told).toEqual({})
@@ -98,7 +117,12 @@ describe('forwardAuth', () => {
     ['answers nonsense', () => Promise.resolve({ status: 'ok' } as never)],
     ['answers nothing', () => Promise.resolve(undefined as never)],
     ['rejects', () => Promise.reject(new Error('down'))],
-    ['throws', () => { throw new Error('down') }],
+    [
+      'throws',
+      () => {
+        throw new Error('down')
+      },
+    ],
   ])('is closed when the service %s, unless it is told to be open', async (_, answer) => {
     const x = fakeExchange()
     const { filter } = guard(answer)

@@ -139,7 +139,12 @@ describe('jwtAuth', () => {
     })
     const good = { scope: 'mail orders', level: 3, roles: ['guest', 'staff'] }
     expect(await status(await signed(good))).toBe(0)
-    for (const change of [{ scope: 'orders2 mail' }, { level: 2 }, { roles: [] }, { roles: undefined }]) {
+    for (const change of [
+      { scope: 'orders2 mail' },
+      { level: 2 },
+      { roles: [] },
+      { roles: undefined },
+    ]) {
       const refused = await verdict(await signed({ ...good, ...change }))
       expect(refused).toMatchObject({ status: 403, reason: 'claim-refused' })
       expect(headerOf(refused, 'www-authenticate')).toContain('insufficient_scope')
@@ -149,7 +154,11 @@ describe('jwtAuth', () => {
   it('takes secrets, and several public keys', async () => {
     expect(await guard({ secret, algorithms: ['HS256'] }).status(await hs({}))).toBe(0)
     const rsa = await generateKeyPair('RS256', { extractable: true })
-    const pems = [await exportSPKI(rsa.publicKey), await exportSPKI(other.publicKey), await exportSPKI(es.publicKey)]
+    const pems = [
+      await exportSPKI(rsa.publicKey),
+      await exportSPKI(other.publicKey),
+      await exportSPKI(es.publicKey),
+    ]
     const { status } = guard({ publicKeys: pems })
     expect(await status(await signed({}, { kid: 'whatever' }))).toBe(0)
     const third = await generateKeyPair('ES256')
@@ -162,7 +171,8 @@ describe('jwtAuth', () => {
   it('remembers good tokens, without a promise, but not beyond their end', async () => {
     const { clock, filter, status } = guard({ cacheFor: '1h' })
     const token = await signed({ exp: at + 10 })
-    const again = () => filter.request?.(fakeExchange({ headers: { authorization: `Bearer ${token}` } }))
+    const again = () =>
+      filter.request?.(fakeExchange({ headers: { authorization: `Bearer ${token}` } }))
     expect(await status(token)).toBe(0)
     expect(again()).toBeUndefined()
     clock.advance(14_999)
@@ -172,7 +182,9 @@ describe('jwtAuth', () => {
     expect(await status(token)).toBe(401)
     const forgetful = guard({ cacheSize: 0 })
     await forgetful.status(token)
-    expect(forgetful.filter.request?.(fakeExchange({ headers: { authorization: `Bearer ${token}` } }))).toBeInstanceOf(Promise)
+    expect(
+      forgetful.filter.request?.(fakeExchange({ headers: { authorization: `Bearer ${token}` } })),
+    ).toBeInstanceOf(Promise)
   })
 
   it('finds tokens in headers, cookies and the query, and takes them away', async () => {
@@ -202,7 +214,13 @@ describe('jwtAuth', () => {
   it('tells the backend claims, and nothing that the client says in their place', async () => {
     const { filter } = guard({
       optional: true,
-      claimHeaders: { 'X-User': 'sub', 'X-Roles': 'roles', 'X-Address': 'address', 'X-Bad': 'bad', 'X-Age': 'age' },
+      claimHeaders: {
+        'X-User': 'sub',
+        'X-Roles': 'roles',
+        'X-Address': 'address',
+        'X-Bad': 'bad',
+        'X-Age': 'age',
+      },
     })
     const x = fakeExchange({
       headers: {

@@ -1,8 +1,8 @@
 import { timerWheel } from '@steelyard/core'
 import { manualClock, seededRandom } from '@steelyard/testing'
 import { describe, expect, it } from 'vitest'
-import { eventLoopDelay } from '../../src/filters/load-signal.ts'
 import { loadShedding } from '../../src/filters/load-shedding.ts'
+import { eventLoopDelay } from '../../src/filters/load-signal.ts'
 import { ask, fakeExchange, headerOf, statusOf } from './fake-exchange.ts'
 
 describe('loadShedding', () => {
@@ -55,7 +55,9 @@ describe('loadShedding', () => {
   it('refuses wrong options with their path', () => {
     expect(() => loadShedding({ from: '1s' }, 'a')).toThrow('a.to')
     expect(() => loadShedding({ most: 0 }, 'a')).toThrow('a.most')
-    expect(() => loadShedding({ priority: { web: 'urgent' as 'low' } }, 'a')).toThrow('a.priority.web')
+    expect(() => loadShedding({ priority: { web: 'urgent' as 'low' } }, 'a')).toThrow(
+      'a.priority.web',
+    )
     expect(() => loadShedding({ signal: 5 as never }, 'a')).toThrow('a.signal')
   })
 })

@@ -323,7 +323,12 @@ describe('rateLimit with a shared store', () => {
   })
 
   it.each([
-    ['throws', () => { throw new Error('down') }],
+    [
+      'throws',
+      () => {
+        throw new Error('down')
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('down'))],
     ['answers nonsense', () => 'yes' as never],
     ['answers nonsense later', () => Promise.resolve({ allowed: 1 } as never)],
@@ -360,7 +365,11 @@ describe('rateLimit with a shared store', () => {
     })
     expect(await asked(filter, fakeExchange())).toBeUndefined()
     const leaving = fakeExchange()
-    const three = [asked(filter, fakeExchange()), asked(filter, leaving), asked(filter, fakeExchange())]
+    const three = [
+      asked(filter, fakeExchange()),
+      asked(filter, leaving),
+      asked(filter, fakeExchange()),
+    ]
     await settled()
     expect(filter.waiting).toBe(3)
     finish(filter, leaving)

@@ -250,7 +250,12 @@ describe('router', () => {
       fc.record({
         match: matches(3),
         position: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
-        kind: fc.constantFrom('forward', 'redirect', 'reject', 'respond'),
+        kind: fc.constantFrom(
+          'forward' as const,
+          'redirect' as const,
+          'reject' as const,
+          'respond' as const,
+        ),
       }),
       { maxLength: 12 },
     ),
@@ -269,7 +274,7 @@ describe('router', () => {
             respond: respond(200),
           }
           const routes = given.map(({ match, position, kind }, index) =>
-            route(match, actions[kind as keyof typeof actions], {
+            route(match, actions[kind], {
               name: `${index}`,
               ...(position === undefined ? {} : { position }),
             }),

@@ -52,7 +52,7 @@ describe('a chunked body', () => {
     expect(decode('5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET /')).toEqual({
       state: 'done',
       body: 'hello world',
-      consumed: 31,
+      consumed: 26,
       message: undefined,
       trailers: undefined,
     })

@@ -239,8 +239,6 @@ describe('limits', () => {
 
   test('the block, its last line included', () => {
     const block = (length: number): string => {
-      const rest = length - start.length - 2 - 3 * 37 + 37
-      void rest
       const fill = length - start.length - 2
       const one = `A: ${'x'.repeat(32)}\r\n`
       const last = fill - 2 * one.length

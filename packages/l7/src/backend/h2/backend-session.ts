@@ -20,7 +20,7 @@ export interface BackendSessionOwner {
   /** The member has sent its SETTINGS, or allows more streams, or one has ended: there may be room. */
   sessionRoomy(session: BackendSession): void
   /** It takes no streams any more. */
-  sessionRetired(session: BackendSession): void
+  sessionRetired(): void
   /** It is over. `error` when it never came to be used. Once. */
   sessionGone(session: BackendSession, reason: CloseReason, error: unknown): void
 }
@@ -125,7 +125,7 @@ export class BackendSession implements SessionOfLegs {
     if (this.retired) return
     this.retired = true
     this.#reason = reason
-    this.#owner.sessionRetired(this)
+    this.#owner.sessionRetired()
   }
 
   /** Ends it and every stream on it. */
@@ -262,7 +262,9 @@ function openSession(
   scheme: 'http' | 'https',
   settings: UpstreamSettings,
 ): ClientHttp2Session {
-  // Node takes the socket's handle over as it is, and one that was paused does not read.
+  // Node takes the socket's handle over as it is: one that was paused does not read, and one that may be half open
+  // stays so for ever.
+  socket.allowHalfOpen = false
   socket.read(0)
   const session = connect(`${scheme}://backend`, {
     createConnection: () => socket,

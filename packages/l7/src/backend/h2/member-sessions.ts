@@ -115,9 +115,9 @@ export class MemberSessions implements BackendSessionOwner {
     if (this.idle > settings.maxIdle) session.retire('max-idle')
   }
 
-  sessionRetired(_session: BackendSession): void {
+  sessionRetired(): void {
     // Who waited for room there needs another one.
-    for (const waiter of this.#waiting) return this.#dialMore(waiter.demand)
+    this.#dialForFirst()
   }
 
   sessionGone(session: BackendSession, reason: CloseReason, error: unknown): void {
@@ -135,18 +135,26 @@ export class MemberSessions implements BackendSessionOwner {
 
   // What dials tell.
 
-  dialled(dial: SessionDial, stream: Stream, settingsMs: number): void {
-    this.#dials.delete(dial)
-    const { counters } = this.#host
-    counters.connecting -= 1
+  dialled(
+    dial: SessionDial,
+    stream: Stream,
+    alpn: string | undefined,
+    settingsMs: number,
+  ): void {
+    if (this.#host.settings.tls !== undefined && alpn !== 'h2') {
+      stream.destroy()
+      return this.dialFailed(dial, this.#error('connect-failed', 'TLS did not agree on h2 with it'))
+    }
     let socket: Socket
     try {
+      // Now: whatever the member has sent already must find HTTP/2.
       socket = this.#host.release(stream)
     } catch (error) {
       stream.destroy()
-      counters.connectFailures += 1
-      return this.#connectFailed(this.#error('connect-failed', 'its connection is gone', error))
+      return this.dialFailed(dial, this.#error('connect-failed', 'its connection is gone', error))
     }
+    this.#dials.delete(dial)
+    this.#host.counters.connecting -= 1
     this.#begin(socket, settingsMs)
   }
 
@@ -224,7 +232,12 @@ export class MemberSessions implements BackendSessionOwner {
       this.left(waiter)
       this.#give(session, waiter.seeker, waiter.demand)
     }
-    for (const waiter of this.#waiting) return this.#dialMore(waiter.demand)
+    this.#dialForFirst()
+  }
+
+  #dialForFirst(): void {
+    const [first] = this.#waiting
+    if (first !== undefined) this.#dialMore(first.demand)
   }
 
   /** Makes as many connections as those who wait will fill, within the limit. */
@@ -301,8 +314,8 @@ class SessionDial {
     this.#dial?.cancel()
   }
 
-  dialled(stream: Stream): void {
-    this.#member.dialled(this, stream, this.#timeoutMs)
+  dialled(stream: Stream, alpn: string | undefined): void {
+    this.#member.dialled(this, stream, alpn, this.#timeoutMs)
   }
 
   dialFailed(error: ExchangeError): void {

@@ -325,7 +325,9 @@ function sweepInterval({
 }
 
 function openSession(socket: Duplex, settings: H2Settings): ServerHttp2Session {
-  // Node takes the socket's handle over as it is, and one that was paused does not read.
+  // Node takes the socket's handle over as it is: one that was paused does not read, and one that may be half open
+  // stays so for ever.
+  socket.allowHalfOpen = false
   socket.read(0)
   const session = performServerHandshake(socket, {
     settings: {

@@ -1,4 +1,4 @@
-import { invalidOption, objectOption, shown } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, shown } from '@steelyard/core'
 import type { Claims } from './claims.ts'
 
 /** What a claim must be: this value, one of these, or whatever a function says. */
@@ -35,7 +35,8 @@ export function claimTest(rules: Readonly<Record<string, ClaimRule>>, path: stri
 
 function testOf(rule: ClaimRule, path: string): (value: unknown) => boolean {
   if (typeof rule === 'function') return rule
-  const wanted: readonly unknown[] = Array.isArray(rule) ? rule : [rule]
+  const wanted: readonly unknown[] =
+    typeof rule === 'object' ? listOption<unknown>(rule, path) : [rule]
   for (const one of wanted) {
     if (typeof one !== 'string' && typeof one !== 'number' && typeof one !== 'boolean') {
       throw invalidOption(path, `${shown(one)} is nothing to compare a claim with`)

@@ -37,8 +37,14 @@ export interface JwtKeyOptions {
   readonly keysTimeout?: Duration
 }
 
-/** What jose verifies with: a finder, or keys to try one after the other. */
-export type JwtKeys = KeyFinder | readonly (KeyObject | Uint8Array)[]
+/** A key of our own, and what it may have signed. */
+export interface StaticKey {
+  readonly key: KeyObject | Uint8Array
+  readonly algorithms: readonly string[]
+}
+
+/** What tokens are verified with: a finder, or keys to try one after the other. */
+export type JwtKeys = KeyFinder | readonly StaticKey[]
 
 const algorithms = {
   secret: ['HS256', 'HS384', 'HS512'],
@@ -78,7 +84,8 @@ export function jwtKeys(
     throw invalidOption(path, 'needs exactly one of jwksUrl, jwks, publicKeys, secret')
   }
   const { jwksUrl, jwks, publicKeys, secret } = options
-  if (secret !== undefined) return [secretOf(secret, `${path}.secret`)]
+  if (secret !== undefined)
+    return [{ key: secretOf(secret, `${path}.secret`), algorithms: algorithms.secret }]
   if (publicKeys !== undefined) {
     const keys = listOption(publicKeys, `${path}.publicKeys`)
     if (keys.length === 0) throw invalidOption(`${path}.publicKeys`, 'must have one key at least')
@@ -139,7 +146,7 @@ export function jwtAlgorithms(
  * @throws `invalid-option` for what is neither `http` nor `https`, or has a password in it.
  */
 export function urlOf(text: string, path: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     throw invalidOption(path, `${shown(text)} is no URL: write https://host/path`)
   }
@@ -176,13 +183,41 @@ function secretOf(secret: string | Uint8Array, path: string): Uint8Array {
   throw invalidOption(path, `${bytes.length} bytes are too few for a secret: use 32 or more`)
 }
 
-function publicKey(pem: string, path: string): KeyObject {
+function publicKey(pem: string, path: string): StaticKey {
+  let key: KeyObject | undefined
   try {
-    if (typeof pem === 'string' && !pem.includes('PRIVATE KEY')) return createPublicKey(pem)
+    if (typeof pem === 'string' && !pem.includes('PRIVATE KEY')) key = createPublicKey(pem)
   } catch (error) {
     throw wrong(path, 'is no public key or certificate in PEM', error)
   }
-  throw invalidOption(path, 'is no public key or certificate in PEM')
+  if (key === undefined) throw invalidOption(path, 'is no public key or certificate in PEM')
+  const signs = algorithmsOf(key)
+  if (signs.length > 0) return { key, algorithms: signs }
+  throw invalidOption(
+    path,
+    'is no key for tokens: use RSA of 2048 bits, P-256, P-384, P-521 or Ed25519',
+  )
+}
+
+/** What a public key may have signed (RFC 7518 section 3, RFC 8037). */
+function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly string[] {
+  const { modulusLength = 0, namedCurve = '' } = asymmetricKeyDetails ?? {}
+  switch (asymmetricKeyType) {
+    case 'rsa':
+      return modulusLength >= 2048 ? algorithms.public.filter((name) => /^[RP]S/.test(name)) : []
+    case 'ec':
+      return byCurve[namedCurve] ?? []
+    case 'ed25519':
+      return ['EdDSA', 'Ed25519']
+    default:
+      return []
+  }
+}
+
+const byCurve: Readonly<Record<string, readonly string[]>> = {
+  prime256v1: ['ES256'],
+  secp384r1: ['ES384'],
+  secp521r1: ['ES512'],
 }
 
 function wrong(path: string, problem: string, cause: unknown): SteelyardError {

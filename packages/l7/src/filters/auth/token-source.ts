@@ -1,4 +1,4 @@
-import { invalidOption, listOption, shown } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, shown } from '@steelyard/core'
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { RequestEditor } from '../../exchange/field-editor.ts'
 import { fieldNameOption, tokenOption } from '../field-option.ts'
@@ -42,11 +42,10 @@ export function tokenReader(sources: readonly TokenSource[], path: string): Toke
 }
 
 function readerOf(source: TokenSource, path: string): TokenReader {
-  if (typeof source === 'object' && source !== null) {
-    if ('header' in source) return headerReader(source, path)
-    if ('cookie' in source) return cookieReader(tokenOption(source.cookie, `${path}.cookie`))
-    if ('query' in source) return queryReader(tokenOption(source.query, `${path}.query`))
-  }
+  objectOption(source, path)
+  if ('header' in source) return headerReader(source, path)
+  if ('cookie' in source) return cookieReader(tokenOption(source.cookie, `${path}.cookie`))
+  if ('query' in source) return queryReader(tokenOption(source.query, `${path}.query`))
   throw invalidOption(path, `${shown(source)} is no place: use { header }, { cookie } or { query }`)
 }
 

@@ -1,7 +1,6 @@
-import { type CryptoKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { type CryptoKey, decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Claims } from './claims.ts'
-import type { JwtKeys } from './key-option.ts'
-import type { KeyFinder } from './remote-keys.ts'
+import type { JwtKeys, StaticKey } from './key-option.ts'
 
 /** The claims of a token that is good; rejects with what jose says of one that is not. */
 export async function verifiedClaims(
@@ -9,7 +8,14 @@ export async function verifiedClaims(
   keys: JwtKeys,
   options: JWTVerifyOptions,
 ): Promise<Claims> {
-  if (typeof keys !== 'function') return tryEach(token, keys, options)
+  if (typeof keys !== 'function') {
+    const algorithm = algorithmOf(token)
+    return tryEach(
+      token,
+      keys.filter((one) => one.algorithms.includes(algorithm)).map(keyOf),
+      options,
+    )
+  }
   try {
     return (await jwtVerify(token, keys, options)).payload
   } catch (error) {
@@ -19,24 +25,32 @@ export async function verifiedClaims(
   }
 }
 
+/** The algorithm that a token says it was signed by. */
+function algorithmOf(token: string): string {
+  try {
+    return String(decodeProtectedHeader(token).alg)
+  } catch (error) {
+    throw Object.assign(new Error('no token', { cause: error }), { code: 'ERR_JWS_INVALID' })
+  }
+}
+
+function keyOf({ key }: StaticKey): StaticKey['key'] {
+  return key
+}
+
 async function tryEach(
   token: string,
-  keys: Exclude<JwtKeys, KeyFinder> | AsyncIterable<CryptoKey>,
+  keys: readonly StaticKey['key'][] | AsyncIterable<CryptoKey>,
   options: JWTVerifyOptions,
 ): Promise<Claims> {
-  let last: unknown
   for await (const key of keys) {
     try {
       return (await jwtVerify(token, key, options)).payload
     } catch (error) {
-      // A key of another kind is not the token's key either; jose says so by a TypeError.
-      if (codeOf(error) !== badSignature && !(error instanceof TypeError)) throw error
-      last = error
+      if (codeOf(error) !== badSignature) throw error
     }
   }
-  throw codeOf(last) === badSignature
-    ? last
-    : Object.assign(new Error('no key fits the token', { cause: last }), { code: badSignature })
+  throw Object.assign(new Error('no key fits the token'), { code: badSignature })
 }
 
 const badSignature = 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'

@@ -152,7 +152,7 @@ class Breaker implements Circuit {
 }
 
 /** The first rule that a window meets. */
-export function causeOf(window: RollingWindow, rule: CircuitRule): CircuitCause | undefined {
+function causeOf(window: RollingWindow, rule: CircuitRule): CircuitCause | undefined {
   const { total, errors, slow, latencyMs } = window
   if (total < rule.minRequests || total === 0) return undefined
   if (errors >= rule.errorCount) return 'error-count'
