@@ -131,6 +131,11 @@ export class H1Connection implements StreamHandler, BackendLeg, ResponseListener
     stream.resume()
   }
 
+  /** How long the member keeps it when it is idle, in milliseconds; -1 when it did not say. */
+  get keepAliveMs(): number {
+    return this.#reader.keepAliveMs
+  }
+
   get reused(): boolean {
     return this.requests > 1
   }

@@ -11,6 +11,14 @@ export interface MemberHost {
   left(member: MemberConnections, connection: H1Connection, reason: CloseReason): void
 }
 
+/** How long before the member itself an idle connection is closed, in milliseconds. */
+const hintMargin = 1000
+
+/** The limit of one whose member says when it closes. */
+function firstToClose({ keepAliveMs, idleLimit }: H1Connection): number {
+  return Math.min(idleLimit, keepAliveMs - hintMargin)
+}
+
 /**
  * The connections to one member at one address. The idle ones are a list from the one that became idle last, which is
  * taken first: so the fewest connections stay in use, and the others grow old and go.
@@ -77,13 +85,10 @@ export class MemberConnections implements ConnectionKeeper {
 
   /** Closes those that have been idle for too long. */
   sweep(now: number): void {
-    const { idleTimeout } = this.#host.settings
     for (let each = this.#oldest; each !== undefined; ) {
       const { newer } = each
-      const age = now - each.idleSince
-      // Those that follow are younger, and none has a limit below nine tenths.
-      if (age < idleTimeout * 0.9) return
-      if (age >= each.idleLimit) each.close('idle-timeout')
+      const limit = each.keepAliveMs < 0 ? each.idleLimit : firstToClose(each)
+      if (now - each.idleSince >= limit) each.close('idle-timeout')
       each = newer
     }
   }
@@ -96,6 +101,7 @@ export class MemberConnections implements ConnectionKeeper {
 
   #flaw(connection: H1Connection): CloseReason | undefined {
     const { reuse, maxRequests } = this.#host.settings
+    if (connection.keepAliveMs >= 0 && firstToClose(connection) <= 0) return 'not-kept'
     if (this.#host.closing) return 'shutdown'
     if (this.#retired !== undefined) return this.#retired
     if (connection.orphaned) return 'forgotten'

@@ -6,6 +6,7 @@ import { unknownLength } from '../wire/request-head.ts'
 import type { ResponseHead } from '../wire/response-head.ts'
 import { ResponseParser } from '../wire/response-parser.ts'
 import type { ChunkPieces } from './chunk-pieces.ts'
+import { keepAliveHint } from './keep-alive-hint.ts'
 
 /** What the next bytes of a response are. */
 export const Part = {
@@ -44,6 +45,8 @@ export class ResponseReader {
   framed = false
   /** By its head the connection may serve again. */
   keepAlive = false
+  /** How long the member keeps the connection when it is idle, in milliseconds; -1 when it did not say. */
+  keepAliveMs = -1
   /** Where the head ended that is being told of, in the range that was taken last. */
   behind = 0
   /** Behind a chunked body. */
@@ -140,6 +143,7 @@ export class ResponseReader {
       return
     }
     this.keepAlive = head.keepAlive && !untilClose
+    this.keepAliveMs = keepAliveHint(head)
     this.#left = bodyLength
     if (untilClose) {
       this.part = Part.untilClose

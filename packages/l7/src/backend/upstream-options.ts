@@ -22,7 +22,10 @@ export interface UpstreamOptions {
   readonly reuse?: ReusePolicy
   /** Idle connections kept for each member. Default 256. */
   readonly maxIdle?: number
-  /** How long a connection may be idle; it is ended between this and nine tenths of it. Default `30s`: below the keep-alive time of most servers. */
+  /**
+   * How long a connection may be idle; it is ended between this and nine tenths of it, and a second before the member
+   * would by its own `Keep-Alive: timeout`. Default `30s`: below the keep-alive time of most servers.
+   */
   readonly idleTimeout?: Duration
   /** How old a connection may get; jittered the same way. Default `5m`; 0 for any age. */
   readonly maxLifetime?: Duration

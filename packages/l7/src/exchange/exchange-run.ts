@@ -78,6 +78,7 @@ export class ExchangeRun
   #chain: FilterChain
   /** `request` hooks that have run. */
   #reached = 0
+  #pool: Pool | undefined = undefined
   #choice: MemberChoice | undefined = undefined
   #attempt: Attempt | undefined = undefined
   /** The other one, while two race (hedging). */
@@ -126,7 +127,7 @@ export class ExchangeRun
   }
 
   get pool(): Pool | undefined {
-    return this.#choice?.pool
+    return this.#pool
   }
 
   get backend(): Backend | undefined {
@@ -189,6 +190,12 @@ export class ExchangeRun
     }
     const { total } = plan?.timeouts ?? timeouts
     if (total > 0) this.#limitTotal(total)
+    try {
+      // Before the filters: some judge by the pool.
+      if (plan?.kind === 'forward') this.#pool = plan.choose(this)
+    } catch (error) {
+      return this.#hookFailed(error, this.#what)
+    }
     this.#filter(0)
   }
 
@@ -263,7 +270,7 @@ export class ExchangeRun
     }
     if (request.upgrade !== '' && !plan.upgrades.includes(request.upgrade)) request.upgrade = ''
     try {
-      this.#choice = new MemberChoice(this, this, plan.choose(this), plan)
+      this.#choice = new MemberChoice(this, this, this.#pool!, plan)
       if (!this.#body.whole) this.#openBody(plan)
     } catch (error) {
       return this.#hookFailed(error, this.#what)

@@ -70,7 +70,6 @@ interface AttemptSpan {
 
 /** A place, and what must be known until the end. */
 interface TraceState extends TracePlace {
-  readonly filter: object
   readonly flags: number
   readonly traceState: string | undefined
   /** The client's `tracestate` lines may go on as they came. */
@@ -169,10 +168,11 @@ function makeTracing(settings: Settings): Tracing {
   }
 
   function stateOf(x: Exchange): TraceState {
-    const known = traceOf(x) as TraceState | undefined
-    // Another tracing filter, as of a route inside that of the listener, begins below it.
-    if (known?.filter === self) return known
-    const state = begin(x, known)
+    const known = x.recall(self) as TraceState | undefined
+    if (known !== undefined) return known
+    // Another tracing filter, as that of a listener around that of a route, is the parent of this one.
+    const state = begin(x, traceOf(x) as TraceState | undefined)
+    x.remember(self, state)
     placeTrace(x, state)
     return state
   }
@@ -197,7 +197,6 @@ function makeTracing(settings: Settings): Tracing {
     const spanId = ids.spanId()
     const sampled = (flags & sampledFlag) !== 0
     return {
-      filter: self,
       traceId,
       spanId,
       parentId: parent?.parentId,
@@ -226,7 +225,7 @@ function makeTracing(settings: Settings): Tracing {
   /** Begins the span of an attempt, and says its id. */
   function attemptSpan(state: TraceState, x: Exchange): string {
     const { spans } = state
-    // Without a span of our own the member is a child of whom we know to be recorded.
+    // Without spans the exchange's own id is the one that our records tell.
     if (state.span === undefined || tracer === undefined || spans.length >= mostSpans) {
       return state.spanId
     }
@@ -293,8 +292,9 @@ function end(state: TraceState, record: ExchangeRecord, x: Exchange): void {
       span.setAttribute(name, value)
     }
     const { status } = record
-    const ours = error !== undefined && error.source !== 'client'
-    span.end(status === 0 || status >= 500 || ours ? 'error' : 'unset', now)
+    // A response that broke off has a good status all the same.
+    const broken = error !== undefined && error.source !== 'client' && status < 400
+    span.end(status === 0 || status >= 500 || broken ? 'error' : 'unset', now)
   })
 }
 

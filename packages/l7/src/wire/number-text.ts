@@ -1,6 +1,7 @@
 /** Writes a whole number from 0 to 2^53 - 1 in decimal digits; returns the offset behind. At most 16 bytes. */
 export function putDecimal(into: Uint8Array, at: number, value: number): number {
-  if (!(value >= 0) || value > 0x7fffffff) {
+  // Beyond 31 bits, or no whole number at all.
+  if ((value | 0) !== value || value < 0) {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is no length`)
     const low = value % 1_000_000_000
     const end = putDecimal(into, at, (value - low) / 1_000_000_000)
@@ -13,7 +14,7 @@ export function putDecimal(into: Uint8Array, at: number, value: number): number 
   }
   let end = at + 1
   for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) end += 1
-  let rest = value | 0
+  let rest = value
   for (let i = end - 1; i >= at; i--) {
     into[i] = 0x30 + (rest % 10)
     rest = (rest / 10) | 0

@@ -55,7 +55,7 @@ const raw = (onSocket: (socket: Socket) => void): Promise<Origin> =>
   listening(netServer({ allowHalfOpen: true }, onSocket))
 const http = (listener: RequestListener): Promise<Origin> => listening(httpServer(listener))
 const https = (options: ServerOptions, listener: RequestListener): Promise<Origin> =>
-  listening(httpsServer(options, listener) as unknown as Server)
+  listening(httpsServer(options, listener))
 
 function connectionsOf(options: UpstreamOptions = {}): BackendConnections {
   const wheel = timerWheel()

@@ -183,6 +183,36 @@ describe('time', () => {
     }
   })
 
+  it('closes before the member would, when the member says when', async () => {
+    for (const [hint, latest] of [
+      ['timeout=5', 5000],
+      ['max=100, Timeout=5', 5000],
+      ['timeout=500', 10_020],
+      ['max=100', 10_020],
+      ['timeout=', 10_020],
+    ] as const) {
+      const { fresh, clock, net, connections } = bed({ idleTimeout: '10s' })
+      const { x, end } = await fresh()
+      x.send(get())
+      await net.settle()
+      end.send(bytes(ok.replace('\r\n', `\r\nKeep-Alive: ${hint}\r\n`)))
+      await net.settle()
+      expect(connections.idle()).toBe(1)
+      clock.advance(latest * 0.7)
+      expect(connections.idle()).toBe(1)
+      clock.advance(latest * 0.3)
+      expect(connections.idle()).toBe(0)
+    }
+    const { fresh, net, connections } = bed()
+    const { x, end } = await fresh()
+    x.send(get())
+    await net.settle()
+    end.send(bytes(ok.replace('\r\n', '\r\nKeep-Alive: timeout=1\r\n')))
+    await net.settle()
+    expect(x.body).toBe('ok')
+    expect(connections.stats!().closed['not-kept']).toBe(1)
+  })
+
   it('does not count the time at work as idle', async () => {
     const { idle, seek, clock, net, connections } = bed({ idleTimeout: '10s' })
     const end = await idle()

@@ -20,7 +20,7 @@ export interface BackendSessionOwner {
   /** The member has sent its SETTINGS, or allows more streams, or one has ended: there may be room. */
   sessionRoomy(session: BackendSession): void
   /** It takes no streams any more. */
-  sessionRetired(): void
+  sessionRetired(session: BackendSession): void
   /** It is over. `error` when it never came to be used. Once. */
   sessionGone(session: BackendSession, reason: CloseReason, error: unknown): void
 }
@@ -125,7 +125,7 @@ export class BackendSession implements SessionOfLegs {
     if (this.retired) return
     this.retired = true
     this.#reason = reason
-    this.#owner.sessionRetired()
+    this.#owner.sessionRetired(this)
   }
 
   /** Ends it and every stream on it. */

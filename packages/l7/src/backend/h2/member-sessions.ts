@@ -115,9 +115,9 @@ export class MemberSessions implements BackendSessionOwner {
     if (this.idle > settings.maxIdle) session.retire('max-idle')
   }
 
-  sessionRetired(): void {
-    // Who waited for room there needs another one.
-    this.#dialForFirst()
+  sessionRetired(session: BackendSession): void {
+    // Who waited for room there needs another one; one that never worked is not tried again at once.
+    if (session.ready) this.#dialForFirst()
   }
 
   sessionGone(session: BackendSession, reason: CloseReason, error: unknown): void {
