@@ -216,6 +216,8 @@ class Termination {
     socket.on('end', closed)
     socket.on('close', closed)
     socket.once('secure', () => {
+      // `tls.Server` would say so; without it HTTP/2, which is given the socket, waits for a handshake that is over.
+      Object.assign(socket, { secureConnecting: false })
       try {
         const problem = clientProblem(socket, asks)
         if (problem !== undefined) return this.#fail(verifyFailed('client', problem))

@@ -27,8 +27,10 @@ export interface IdlePoolHost {
   readonly random: () => number
 }
 
-/** The idle connections are looked over this many times in an idle timeout. */
+/** The idle connections are looked over at least this many times in an idle timeout. */
 const sweepsPerTimeout = 40
+/** And at least every so many milliseconds: members may keep connections for a shorter time than we would. */
+const longestSweepMs = 500
 /** One line of the log for this many milliseconds. */
 const logEveryMs = 60_000
 
@@ -63,7 +65,7 @@ export class IdlePool implements MemberHost {
       pieces: new ChunkPieces(),
       wheel: host.wheel,
     }
-    this.#sweepMs = settings.idleTimeout / sweepsPerTimeout
+    this.#sweepMs = Math.min(settings.idleTimeout / sweepsPerTimeout, longestSweepMs)
     this.#sweep = new WheelTimer(() => this.#look())
   }
 

@@ -4,8 +4,9 @@ import type { Head } from '../wire/head.ts'
 const name = 'timeout='
 
 /**
- * How long the member says that it keeps an idle connection (`Keep-Alive: timeout=5`, RFC 2068 section 19.7.1), in
- * milliseconds; -1 when it says nothing. Whoever closes first wins no race, so this is the side to close.
+ * How long the member says that it keeps an idle connection, in milliseconds; -1 when it says nothing. No standard
+ * defines `Keep-Alive: timeout=5` any more, and many servers send it. A connection that this side closes first is in
+ * no race with a request.
  */
 export function keepAliveHint(head: Head): number {
   const line = head.indexOf(Field.keepAlive)

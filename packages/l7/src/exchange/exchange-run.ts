@@ -422,7 +422,7 @@ export class ExchangeRun
     const { connections, reuse: policy, timeouts } = this.#plan!
     const { request, first } = this.leg
     const reuse = mayReuse(policy, {
-      idempotent: isIdempotent(request.method),
+      idempotent: isIdempotent(request.method) && this.#plan!.retries.attempts > 0,
       firstOfClient: first,
       raced: this.#raced,
     })

@@ -18,6 +18,7 @@ import { type HaproxyLineOptions, haproxyLine } from './haproxy-line.ts'
 import { type JsonFieldsOption, jsonLine } from './json-line.ts'
 import type { LogLine } from './log-line.ts'
 import type { LogSink } from './log-sink.ts'
+import { recordTap } from './record-tap.ts'
 import { templateLine } from './template-line.ts'
 
 /** Formats that have a name. */
@@ -84,7 +85,8 @@ export interface AccessLog extends HttpFilter {
 export function accessLog(options: AccessLogOptions, path = 'accessLog'): AccessLog {
   const { sink, only, always, sample = 1, random = Math.random } = objectOption(options, path)
   const line = lineOf(options, path)
-  if (sink === undefined) throw invalidOption(`${path}.sink`, 'is needed: make one with bufferedSink()')
+  if (sink === undefined)
+    throw invalidOption(`${path}.sink`, 'is needed: make one with bufferedSink()')
   partOption(sink, 'write', `${path}.sink`, 'make one with bufferedSink()')
   if (only !== undefined) functionOption(only, `${path}.only`)
   if (always !== undefined) functionOption(always, `${path}.always`)
@@ -112,14 +114,11 @@ class ExchangeLog implements AccessLog {
   readonly done: (record: ExchangeRecord, x?: Exchange) => void
   readonly onExchange: (record: ExchangeRecord) => void
   readonly #choice: Choice
-  /** The one that was seen last: `onExchange` is told right behind `done`. */
-  #last: ExchangeRecord | undefined
   #complained = Number.NEGATIVE_INFINITY
 
   constructor(line: LogLine, sink: LogSink, choice: Choice) {
     this.#choice = choice
-    this.done = (record, x) => {
-      this.#last = record
+    const { done, onExchange } = recordTap((record, x) => {
       try {
         if (!this.#wanted(record, x)) return
         if (sink.write(line(record, x))) this.written += 1
@@ -127,15 +126,9 @@ class ExchangeLog implements AccessLog {
       } catch (error) {
         this.#complain(error, record.time)
       }
-    }
-    this.onExchange = (record) => {
-      const seen = this.#last === record
-      // A record keeps much alive.
-      this.#last = undefined
-      if (seen) return
-      this.done(record)
-      this.#last = undefined
-    }
+    })
+    this.done = done
+    this.onExchange = onExchange
   }
 
   #wanted(record: ExchangeRecord, x: Exchange | undefined): boolean {

@@ -29,11 +29,12 @@ export interface ServerTimingOptions {
  * @param path - where the options stand, for messages.
  * @throws `invalid-option` with the path of the field.
  */
-export function serverTiming(
-  options: ServerTimingOptions = {},
-  path = 'serverTiming',
-): HttpFilter {
-  const { phases = ['wait', 'backend', 'total'], prefix = 'lb-', when } = objectOption(options, path)
+export function serverTiming(options: ServerTimingOptions = {}, path = 'serverTiming'): HttpFilter {
+  const {
+    phases = ['wait', 'backend', 'total'],
+    prefix = 'lb-',
+    when,
+  } = objectOption(options, path)
   const chosen = listOption(phases, `${path}.phases`).map((phase, index) =>
     wordOption(phase, ['wait', 'backend', 'total'], `${path}.phases[${index}]`),
   )

@@ -11,6 +11,7 @@ import type { ExchangeRecord } from '../exchange/exchange-record.ts'
 import type { HttpFilter } from '../exchange/http-filter.ts'
 import { wholeOption } from '../filters/number-option.ts'
 import { type LatencyHistogram, latencyHistogram } from './latency-histogram.ts'
+import { recordTap } from './record-tap.ts'
 
 /** How a {@link trafficTable} looks back. */
 export interface TrafficTableOptions {
@@ -111,7 +112,10 @@ class Slice {
   add(record: ExchangeRecord): void {
     const { status, error, attempts, bytesIn, bytesOut, times } = record
     this.requests += 1
-    if (status >= 500 || (error !== undefined && error.source !== 'client' && error.code !== 'no-route')) {
+    if (
+      status >= 500 ||
+      (error !== undefined && error.source !== 'client' && error.code !== 'no-route')
+    ) {
       this.errors += 1
     }
     if (attempts > 1) this.retries += attempts - 1
@@ -180,7 +184,7 @@ class SlicedTable implements TrafficTable {
   readonly #startedAt: number
   #count = 0
   #other: Row | undefined
-  #last: ExchangeRecord | undefined
+  #forgotAt = -1
 
   constructor(clock: Clock, windowMs: number, slices: number, maxRows: number) {
     this.#clock = clock
@@ -188,17 +192,11 @@ class SlicedTable implements TrafficTable {
     this.#slices = slices
     this.#maxRows = maxRows
     this.#startedAt = clock.now()
-    this.done = (record) => {
-      this.#last = record
+    const { done, onExchange } = recordTap((record) => {
       this.#rowOf(record).at(this.#epoch()).add(record)
-    }
-    this.onExchange = (record) => {
-      const seen = this.#last === record
-      this.#last = undefined
-      if (seen) return
-      this.done(record)
-      this.#last = undefined
-    }
+    })
+    this.done = done
+    this.onExchange = onExchange
   }
 
   snapshot(): TrafficSnapshot {
@@ -236,7 +234,12 @@ class SlicedTable implements TrafficTable {
   #rowOf({ listener, route, pool }: ExchangeRecord): Row {
     const known = this.#rows.get(listener)?.get(route)?.get(pool)
     if (known !== undefined) return known
-    if (this.#count >= this.#maxRows) this.#forget(this.#epoch() - this.#slices + 1)
+    const epoch = this.#epoch()
+    if (this.#count >= this.#maxRows && this.#forgotAt !== epoch) {
+      // Looked for once a slice: not each request pays for a table that is full.
+      this.#forgotAt = epoch
+      this.#forget(epoch - this.#slices + 1)
+    }
     if (this.#count >= this.#maxRows) {
       return (this.#other ??= new Row('other', 'other', 'other', this.#slices))
     }

@@ -114,5 +114,6 @@ function orLocal(variable: Variable): Variable {
 }
 
 function hostOf(address: string): string {
+  if (address === '') return 'localhost'
   return address.includes(':') ? `[${address}]` : address
 }

@@ -4,7 +4,6 @@ import { tokenOption } from '../filters/field-option.ts'
 import { wordOption } from '../filters/number-option.ts'
 import { any, not } from './combine.ts'
 import { parseHostPattern } from './host-pattern.ts'
-import { linearRegex } from './linear-regex.ts'
 import { cookie, header } from './match-fields.ts'
 import { host, hostText } from './match-host.ts'
 import { fileType, pathText } from './match-path.ts'
@@ -16,9 +15,9 @@ import {
   contains,
   endsWith,
   equals,
-  matches,
   startsWith,
   type TextTest,
+  textTestOption,
 } from './text-test.ts'
 
 /** What a rule of Octavia looks at. */
@@ -210,9 +209,7 @@ function testOf(compare: OctaviaCompareType, value: string, path: string): TextT
     case 'CONTAINS':
       return contains(value)
     case 'REGEX':
-      // Compiled here once for the message's path.
-      linearRegex(value, { path })
-      return matches(value)
+      return textTestOption({ kind: 'matches', pattern: value, ignoreCase: false }, path)
     default:
       return compare satisfies never
   }

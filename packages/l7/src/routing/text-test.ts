@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { invalidOption, objectOption, shown } from '@steelyard/core'
-import { linearRegex } from './linear-regex.ts'
+import { type LinearRegex, linearRegex } from './linear-regex.ts'
 import { oneOrMore } from './one-or-more.ts'
 
 /** What a text must be, as data. Made by {@link equals}, {@link startsWith} and the others. */
@@ -62,11 +62,21 @@ export function contains(value: string | readonly string[], options?: TextTestOp
  * @throws `invalid-option` for what is no such pattern.
  */
 export function matches(pattern: string | RegExp, options?: TextTestOptions): TextTest {
-  const { pattern: source, ignoreCase } = linearRegex(pattern, {
-    ...caseOf(options, 'matches'),
-    path: 'matches',
+  return matching(pattern, caseOf(options, 'matches').ignoreCase, 'matches')
+}
+
+/** Their patterns, compiled: that costs some hundred microseconds, so it is done once. */
+const regexes = new WeakMap<TextTest, LinearRegex>()
+
+function matching(pattern: string | RegExp, ignoreCase: boolean, path: string): TextTest {
+  const regex = linearRegex(pattern, { ignoreCase, path })
+  const test: TextTest = Object.freeze({
+    kind: 'matches',
+    pattern: regex.pattern,
+    ignoreCase: regex.ignoreCase,
   })
-  return Object.freeze({ kind: 'matches', pattern: source, ignoreCase })
+  regexes.set(test, regex)
+  return test
 }
 
 /** There is such a thing, whatever it is, also when it is empty. */
@@ -119,10 +129,7 @@ export function textTestOption(value: TextTestInit, path: string): TextTest {
   if (typeof value === 'string') {
     return checked({ kind: 'equals', values: [value], ignoreCase: false }, path)
   }
-  if (types.isRegExp(value)) {
-    const { pattern, ignoreCase } = linearRegex(value, { path })
-    return Object.freeze({ kind: 'matches', pattern, ignoreCase })
-  }
+  if (types.isRegExp(value)) return matching(value, false, path)
   return checked(objectOption(value, path), path)
 }
 
@@ -149,9 +156,8 @@ function checked(test: TextTest, path: string): TextTest {
       return Object.freeze({ kind, values: Object.freeze([...values]), ignoreCase })
     }
     case 'matches':
-      caseOf({ ignoreCase: test.ignoreCase }, path)
-      linearRegex(test.pattern, { ignoreCase: test.ignoreCase, path })
-      return test
+      if (regexes.has(test)) return test
+      return matching(test.pattern, caseOf({ ignoreCase: test.ignoreCase }, path).ignoreCase, path)
     case 'present':
       return test
     case 'between':
@@ -182,7 +188,7 @@ export function compileTextTest(test: TextTest): CompiledTextTest {
     }
     case 'matches': {
       const { pattern, ignoreCase } = test
-      const regex = linearRegex(pattern, { ignoreCase })
+      const regex = regexes.get(test) ?? linearRegex(pattern, { ignoreCase })
       return {
         wants: `a match of ${shown(pattern)}${ignoreCase ? ' in any case' : ''}`,
         test: (text) => regex.test(text),

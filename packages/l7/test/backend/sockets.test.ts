@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer as httpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as httpServer, type RequestListener } from 'node:http'
 import { createServer as httpsServer, type ServerOptions } from 'node:https'
 import { type AddressInfo, createServer as netServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'

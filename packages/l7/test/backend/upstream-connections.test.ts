@@ -184,14 +184,14 @@ describe('time', () => {
   })
 
   it('closes before the member would, when the member says when', async () => {
-    for (const [hint, latest] of [
-      ['timeout=5', 5000],
-      ['max=100, Timeout=5', 5000],
-      ['timeout=500', 10_020],
-      ['max=100', 10_020],
-      ['timeout=', 10_020],
+    for (const [hint, latest, idleTimeout] of [
+      ['timeout=5', 4520, '10s'],
+      ['max=100, Timeout=5', 4520, '10m'],
+      ['timeout=500', 10_020, '10s'],
+      ['max=100', 10_020, '10s'],
+      ['timeout=', 10_020, '10s'],
     ] as const) {
-      const { fresh, clock, net, connections } = bed({ idleTimeout: '10s' })
+      const { fresh, clock, net, connections } = bed({ idleTimeout })
       const { x, end } = await fresh()
       x.send(get())
       await net.settle()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { contentTypes, compressibleTypes } from '../../src/filters/compression/content-types.ts'
+import { compressibleTypes, contentTypes } from '../../src/filters/compression/content-types.ts'
 import { negotiateCoding } from '../../src/filters/compression/negotiate.ts'
 import { qualityList } from '../../src/filters/quality-list.ts'
 

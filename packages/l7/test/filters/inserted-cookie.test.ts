@@ -3,8 +3,8 @@ import { type Pool, pool } from '@steelyard/core'
 import { manualClock } from '@steelyard/testing'
 import { describe, expect, it } from 'vitest'
 import {
-  insertedCookie,
   type InsertedCookieOptions,
+  insertedCookie,
 } from '../../src/filters/persistence/inserted-cookie.ts'
 import { type BodyExchangeInit, bodyExchange, requestHead, responseHead } from './body-rig.ts'
 

@@ -130,7 +130,7 @@ describe('a learned cookie', () => {
     )
   })
 
-  it('leaves no listener behind that keeps a filter of an old configuration', () => {
+  it('listens once to a pool, however many sessions it has', () => {
     const of = members()
     let listeners = 0
     const counted: typeof of = Object.create(of, {

@@ -10,6 +10,18 @@ import type { Match } from '../../src/routing/route.ts'
 import { template } from '../../src/routing/template.ts'
 import { type FakeRequest, fakeEditor, fakeExchange, fakePool, fakeTls } from './fakes.ts'
 
+/** Signed by itself, for localhost. */
+const certificate = Buffer.from(
+  'MIIBfTCCASOgAwIBAgIUOddaLD0STqcEvleYGuWaLZLwX/kwCgYIKoZIzj0EAwIwFDESMBAGA1UE' +
+    'AwwJbG9jYWxob3N0MB4XDTI2MTEyMTA5MTkxOFoXDTI2MTEyMzA5MTkxOFowFDESMBAGA1UEAwwJ' +
+    'bG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEY2Zp6KfcyV0tMONesGQC5KP6BTc4' +
+    'BrbttECZHYZyLze3pg3s+IG+gxINfxKS3E1UP3J/YMD2WIgo5YCSuctzi6NTMFEwHQYDVR0OBBYE' +
+    'FPFJbSc+mc94GaP0Lh8buJtfqymcMB8GA1UdIwQYMBaAFPFJbSc+mc94GaP0Lh8buJtfqymcMA8G' +
+    'A1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAO+665BceifaScrifoUSepDZW6xWfKUI' +
+    'DHktJlJT+zK9AiBVIRCuqt5kXLB+4pS2q0XNDC4xRJJ4/0jFNqKAz2sMiQ==',
+  'base64',
+)
+
 describe('template', () => {
   const x = fakeExchange(
     {
@@ -60,6 +72,17 @@ describe('template', () => {
     ],
   ])('%j', (text, expected) => {
     expect(template(text)(x)).toBe(expected)
+  })
+
+  it('reads a certificate when it is asked', () => {
+    const given = fakeTls('CN=localhost')
+    const { peerCertificate } = given
+    if (peerCertificate === undefined) throw new Error('it has none')
+    const tls = { ...given, peerCertificate: { ...peerCertificate, der: certificate } }
+    const text = '%{tls.sha1} %{tls.notBefore} %{tls.notAfter}'
+    expect(template(text)(fakeExchange({ tls }))).toBe(
+      'e66bfc9b4b484745931d93bac3971272b334d19c 2026-11-21T09:19:18.000Z 2026-11-23T09:19:18.000Z',
+    )
   })
 
   it('is empty where there is nothing', () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { HttpRequest } from '../../src/exchange/http-request.ts'
 import { all, always, any, not } from '../../src/routing/combine.ts'
 import { forward } from '../../src/routing/forward.ts'
+import { clientIn } from '../../src/routing/match-connection.ts'
 import { header, method, query } from '../../src/routing/match-fields.ts'
 import { host } from '../../src/routing/match-host.ts'
 import { fileType, path, pathRegex, pathText } from '../../src/routing/match-path.ts'
@@ -12,7 +13,7 @@ import { reject, respond } from '../../src/routing/respond.ts'
 import { type Match, type Route, type RouteOrder, route } from '../../src/routing/route.ts'
 import { router } from '../../src/routing/router.ts'
 import { startsWith } from '../../src/routing/text-test.ts'
-import { fakePool, fakeRequest } from './fakes.ts'
+import { fakeExchange, fakePool, fakeRequest } from './fakes.ts'
 
 const site = fakePool('site')
 const named = (name: string, match: Match, position?: number): Route =>
@@ -40,6 +41,35 @@ describe('router', () => {
     expect(where({ target: '/administrator', host: 'api.example.com' })).toBe('api')
     expect(where({ method: 'TRACE' })).toBe('trace')
     expect(where({})).toBe('rest')
+  })
+
+  it('routes as the guide shows', () => {
+    const api = fakePool('api')
+    const office = clientIn('10.0.0.0/8', '2001:db8:feed::/48')
+    const { find } = router([
+      route(all(path('/admin/*'), not(office)), respond(403)),
+      route(all(host('api.example.com'), method('GET', 'HEAD')), forward(api, { retries: 2 })),
+      route(host('api.example.com'), forward(api)),
+      route(path('/old/*'), redirect('/new/', 308)),
+      route(({ method }) => method === 'TRACE', respond(405)),
+      route(always, forward(site, { setHeaders: { 'x-served-by': 'edge-1' } })),
+    ])
+    const where = (request: Parameters<typeof fakeRequest>[0]): string | undefined =>
+      find(fakeRequest(request))?.name
+    expect(where({ target: '/admin', client: '192.0.2.1' })).toBe('route 1')
+    expect(where({ target: '/admin/x', client: '2001:db8:feed::1' })).toBe('route 6')
+    expect(where({ host: 'api.example.com' })).toBe('route 2')
+    expect(where({ host: 'api.example.com', method: 'POST' })).toBe('route 3')
+    expect(where({ target: '/old/x' })).toBe('route 4')
+    expect(where({ method: 'TRACE' })).toBe('route 5')
+    const { target } = find(fakeRequest({ target: '/old' })) ?? {}
+    expect(
+      target?.kind === 'answer' && target.answer(fakeExchange({ target: '/old/a?b' })),
+    ).toEqual({
+      status: 308,
+      headers: { location: '/new/a?b' },
+      reason: 'redirected',
+    })
   })
 
   it('has no answer when nothing matches', () => {

@@ -128,7 +128,12 @@ async function collect(message: IncomingMessage, start: string): Promise<Reading
   }
   if (!message.complete) return { message: undefined, code: 'incomplete' }
   return {
-    message: { start, lines: pairs(message.rawHeaders), body, trailers: pairs(message.rawTrailers) },
+    message: {
+      start,
+      lines: pairs(message.rawHeaders),
+      body,
+      trailers: pairs(message.rawTrailers),
+    },
     code: '',
   }
 }

@@ -17,17 +17,18 @@ export function readRequest(bytes: Uint8Array): Reading {
   if (state !== 'complete') return none(problem?.message ?? 'more')
   const start = `${head.method} ${head.rawTarget} HTTP/1.${head.version - 10}`
   const lines = linesOf(head)
-  if (head.method === 'CONNECT') return { message: { start, lines, body: '', trailers: [] }, code: '' }
   const coding = transferCoding(head)
   const length = contentLength(head)
   if (coding !== 'none') {
     if (length !== undefined) return none('framing: both')
     if (head.version === 10) return none('framing: Transfer-Encoding in HTTP/1.0')
     if (coding !== 'chunked') return none(`framing: Transfer-Encoding ${coding}`)
-    return withBody(bytes, at, start, lines, unknownLength, false)
   }
   if (length === 'bad') return none('framing: Content-Length')
-  return withBody(bytes, at, start, lines, length ?? 0, false)
+  // What follows is a tunnel's.
+  if (head.method === 'CONNECT') return withBody(bytes, at, start, lines, 0, false)
+  const bodyLength = coding === 'chunked' ? unknownLength : (length ?? 0)
+  return withBody(bytes, at, start, lines, bodyLength, false)
 }
 
 /** The same for the final response to a request of that method, without an upgrade. */

@@ -98,8 +98,8 @@ function absolute(text: string, origin: string): string {
   return origin + path
 }
 
-const anyReference = /^(?:(?:https?:)?\/\/[^/?#\\@\s]+)?(?:\/[\x21-\x7e]*)?$/i
-const absoluteOrPath = /^(?:https?:\/\/[^/?#\\@\s]+)?(?:\/[\x21-\x7e]*)?$/i
+const anyReference = /^(?:(?:https?:)?\/\/[^/?#\\@\s]+)?(?:\/(?!\/)[\x21-\x7e]*)?$/i
+const absoluteOrPath = /^(?:https?:\/\/[^/?#\\@\s]+)?(?:\/(?!\/)[\x21-\x7e]*)?$/i
 
 function referenceOption(value: string, path: string, form: RegExp): string {
   const fits = typeof value === 'string' && value.length <= longestMap && value !== ''
