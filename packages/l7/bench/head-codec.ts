@@ -27,9 +27,9 @@ const response =
   'Connection: keep-alive\r\n\r\n'
 
 const slab = Buffer.alloc(65_536)
-const requestEnd = slab.latin1Write(request, 0)
+const requestEnd = slab.write(request, 0, 'latin1')
 const responseStart = 2048
-const responseEnd = responseStart + slab.latin1Write(response, responseStart)
+const responseEnd = responseStart + slab.write(response, responseStart, 'latin1')
 const plain = new Uint8Array(slab.buffer, slab.byteOffset, slab.length)
 const out = new Uint8Array(65_536)
 

@@ -26,6 +26,77 @@ export type { HttpFilter } from './exchange/http-filter.ts'
 export type { HttpRequest, HttpVersion } from './exchange/http-request.ts'
 export type { Drop, Reply, Verdict } from './exchange/reply.ts'
 export type { ExchangeTimeouts } from './exchange/timeouts.ts'
+export type { ClaimRule } from './filters/auth/claim-rule.ts'
+export { type Claims, claimOf, claimsOf } from './filters/auth/claims.ts'
+export type { JwtKeyOptions } from './filters/auth/key-option.ts'
+export { hashPassword, type PasswordHashOptions } from './filters/auth/password.ts'
+export type { TokenSource } from './filters/auth/token-source.ts'
+export {
+  type BasicAuthOptions,
+  type BasicPassword,
+  basicAuth,
+  userOf,
+} from './filters/basic-auth.ts'
+export type { CircuitCause, CircuitState, CircuitTransition } from './filters/circuit/circuit.ts'
+export type { CircuitStatus } from './filters/circuit/circuit-table.ts'
+export {
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitEvent,
+  type CircuitOpenRules,
+  type CircuitThresholds,
+  circuitBreaker,
+} from './filters/circuit-breaker.ts'
+export {
+  type ConcurrencyLimit,
+  type ConcurrencyLimitOptions,
+  type ConcurrencyQueueOptions,
+  concurrencyLimit,
+} from './filters/concurrency-limit.ts'
+export { type CorsOptions, cors } from './filters/cors.ts'
+export {
+  type FaultAbort,
+  type FaultDelay,
+  type FaultInjection,
+  type FaultInjectionOptions,
+  faultInjection,
+} from './filters/fault-injection.ts'
+export type { FieldRecord } from './filters/field-option.ts'
+export {
+  type AuthAnswer,
+  type AuthQuestion,
+  type AuthService,
+  type ForwardAuth,
+  type ForwardAuthOptions,
+  forwardAuth,
+} from './filters/forward-auth.ts'
+export { type HstsOptions, hsts } from './filters/hsts.ts'
+export { type HttpsRedirectOptions, httpsRedirect } from './filters/https-redirect.ts'
+export { type IpAccessOptions, ipAccess } from './filters/ip-access.ts'
+export { type JwtAuthOptions, jwtAuth } from './filters/jwt-auth.ts'
+export {
+  type LoadPriority,
+  type LoadShedding,
+  type LoadSheddingOptions,
+  loadShedding,
+} from './filters/load-shedding.ts'
+export {
+  type EventLoopDelayOptions,
+  eventLoopDelay,
+  type LoadSignal,
+} from './filters/load-signal.ts'
+export type { RateStore, WhenFull } from './filters/rate-limit/limiter-store.ts'
+export type { RateFields } from './filters/rate-limit/rate-fields.ts'
+export type { RateAlgorithmName, RateDecision, RateRule } from './filters/rate-limit/rate-rule.ts'
+export {
+  type RateLimit,
+  type RateLimitOptions,
+  type RateQueueOptions,
+  rateLimit,
+} from './filters/rate-limit.ts'
+export type { RefusalOptions } from './filters/refusal.ts'
+export { type RequestIdOptions, requestId } from './filters/request-id.ts'
+export type { ClientKey, RequestKey, WhenKeyAbsent } from './filters/request-key.ts'
 export type { ForwardedField, ForwardingOptions } from './gate/forwarding-options.ts'
 export type { GateOptions } from './gate/gate-options.ts'
 export type { TrustOptions } from './gate/trusted-client.ts'

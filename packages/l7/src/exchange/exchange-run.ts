@@ -781,6 +781,10 @@ export class ExchangeRun
 
   #hookFailed(cause: unknown, what: string): void {
     if (this.#over) return
+    // A rewrite put the client's own words where they cannot stand.
+    if (isSteelyardError(cause, 'invalid-field') && cause.source === 'client') {
+      return this.#end(this.#error('bad-request', 'client', this.#phase(), cause.message))
+    }
     this.complain(cause, what)
     const error = new ExchangeError(`${what} failed`, {
       code: 'hook-failed',

@@ -225,6 +225,8 @@ export class ResponseRelay implements PipeEnd {
     if (this.#keepsHead) {
       this.sentHead = new ResponseHead(0, head.count)
       this.sentHead.layOver(head)
+      // Its bytes are the backend connection's, which may serve somebody else before this exchange is over.
+      this.sentHead.reserve(0)
     }
     this.#owner.responseBegun(head.status, this.#noBody ? 0 : length)
     this.#leg.sendHead(head, sent, this.#noBody, false)

@@ -10,11 +10,12 @@ import {
   type Size,
   shown,
 } from '@steelyard/core'
-import type { BodySink, BodyTransform } from '../exchange/body-transform.ts'
+import type { BodySink } from '../exchange/body-transform.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import type { RequestEditor } from '../exchange/field-editor.ts'
 import type { HttpFilter } from '../exchange/http-filter.ts'
 import { type FieldRecord, fieldRecordOption } from './field-option.ts'
+import { BodyTap } from './mirror/body-tap.ts'
+import { type CopiedHead, copiedHead } from './mirror/copied-head.ts'
 import { httpMirrorSender } from './mirror/http-mirror-sender.ts'
 import type { MirrorCall, MirrorOutcome, MirrorSender } from './mirror/mirror-sender.ts'
 import { wholeOption } from './number-option.ts'
@@ -66,9 +67,6 @@ export interface Mirror extends HttpFilter {
   /** Copies nothing more, gives up what is under way, and lets go of connections and of the pool. */
   close(): void
 }
-
-const framing =
-  /^(?:connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/i
 
 /**
  * Sends copies of requests to another pool and throws the answers away. The exchange itself is neither delayed nor
@@ -231,13 +229,13 @@ export function mirror(options: MirrorOptions, path = 'mirror'): Mirror {
           sendWhenReady(copy, x)
         },
       }
-      return Object.assign((sink: BodySink) => new Tap(sink, tap), { unchanged: true })
+      return Object.assign((sink: BodySink) => new BodyTap(sink, tap), { unchanged: true })
     },
 
     upstreamHead(head, x) {
       const copy = copyOf(x)
       if (copy === null || copy.head !== undefined) return
-      copy.head = headOf(head, suffix, marks)
+      copy.head = copiedHead(head, suffix, marks)
       sendWhenReady(copy, x)
     },
 
@@ -271,38 +269,6 @@ interface Copy {
   sent: boolean
 }
 
-interface CopiedHead {
-  readonly method: string
-  readonly target: string
-  readonly host: string
-  readonly headers: readonly (readonly [string, string])[]
-}
-
-function headOf(head: RequestEditor, suffix: string, marks: FieldRecord): CopiedHead {
-  const headers: [string, string][] = []
-  const marked = new Set(Object.keys(marks).map((name) => name.toLowerCase()))
-  for (const [name, value] of head) {
-    if (!framing.test(name) && !marked.has(name.toLowerCase())) headers.push([name, value])
-  }
-  for (const [name, value] of Object.entries(marks)) {
-    for (const one of typeof value === 'string' ? [value] : value) headers.push([name, one])
-  }
-  const { method, path, query, host } = head
-  return {
-    method,
-    target: query === undefined ? path : `${path}?${query}`,
-    host: suffix === '' ? host : withSuffix(host, suffix),
-    headers,
-  }
-}
-
-/** Behind the first label; an address has none and stays. */
-function withSuffix(host: string, suffix: string): string {
-  if (host === '' || host.startsWith('[') || /^[\d.]+(?::\d+)?$/.test(host)) return host
-  const end = host.search(/[.:]/)
-  return end < 0 ? `${host}${suffix}` : `${host.slice(0, end)}${suffix}${host.slice(end)}`
-}
-
 function requiredPool({ pool }: MirrorOptions, path: string): Pool {
   const advice = 'make one with pool()'
   if (pool === undefined) throw invalidOption(`${path}.pool`, `is missing: ${advice}`)
@@ -312,33 +278,4 @@ function requiredPool({ pool }: MirrorOptions, path: string): Pool {
 function suffixOption(value: string, path: string): string {
   if (typeof value === 'string' && /^[0-9a-z-]{0,40}$/i.test(value)) return value
   throw invalidOption(path, `${shown(value)} is no part of a host name`)
-}
-
-/** Passes a body on as it came, and lets somebody look. */
-class Tap implements BodyTransform {
-  readonly #sink: BodySink
-  readonly #tap: { take(bytes: Uint8Array): void; whole(): void }
-
-  constructor(sink: BodySink, tap: { take(bytes: Uint8Array): void; whole(): void }) {
-    this.#sink = sink
-    this.#tap = tap
-  }
-
-  write(bytes: Uint8Array): boolean {
-    this.#tap.take(bytes)
-    return this.#sink.data(bytes)
-  }
-
-  end(): void {
-    this.#tap.whole()
-    this.#sink.end()
-  }
-
-  drained(): void {
-    this.#sink.ready()
-  }
-
-  destroy(): void {
-    // The copy is dropped when the exchange is over.
-  }
 }

@@ -64,7 +64,7 @@ export interface AccessLog extends HttpFilter {
   /** Lines that the sink had no room for. */
   readonly dropped: number
   /** Exchanges without a line because the sink or a function of yours threw. */
-  readonly failed: number
+  readonly failures: number
 }
 
 /**
@@ -110,7 +110,7 @@ class ExchangeLog implements AccessLog {
   readonly name = 'access-log'
   written = 0
   dropped = 0
-  failed = 0
+  failures = 0
   readonly done: (record: ExchangeRecord, x?: Exchange) => void
   readonly onExchange: (record: ExchangeRecord) => void
   readonly #choice: Choice
@@ -138,10 +138,10 @@ class ExchangeLog implements AccessLog {
   }
 
   #complain(error: unknown, time: number): void {
-    this.failed += 1
+    this.failures += 1
     if (Math.abs(time - this.#complained) < complaintEveryMs) return
     this.#complained = time
-    this.#choice.log.warn({ error, failed: this.failed }, 'an access log could not write')
+    this.#choice.log.warn({ error, failures: this.failures }, 'an access log could not write')
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from '@steelyard/core'
 import { descriptorStream } from './descriptor-stream.ts'
 import type { LogSink } from './log-sink.ts'
+import { isoTime } from './log-time.ts'
 
 /** What lines can be written to: a Node stream, or anything that says when it has taken a piece. */
 export interface LineStream {
@@ -282,7 +283,7 @@ class Batches implements BufferedSink {
 }
 
 const noticeTexts: Readonly<Record<'json' | 'text', NoticeText>> = {
-  json: (dropped, wallMs) => `{"dropped":${dropped},"time":"${new Date(wallMs).toISOString()}"}`,
+  json: (dropped, wallMs) => `{"dropped":${dropped},"time":"${isoTime()(wallMs)}"}`,
   text: (dropped) => `# ${dropped} lines dropped`,
 }
 

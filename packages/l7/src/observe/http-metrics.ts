@@ -79,8 +79,9 @@ export const latencyBuckets: readonly number[] = Object.freeze([
  * | `ended_total` | listener, route, reason | exchanges that did not end well, by reason: `rate-limited`, `circuit-open`, `overloaded`, … |
  * | `requests_in_flight` | listener, route | gauge: exchanges in this filter's care |
  *
- * Methods that are not common are `other`; `none` where the head could not be read. No label is empty-handed over to
- * clients: beyond the limits values are `other`. Ejections of members are told by their pools.
+ * Methods that are not common are `other`; `none` where the head could not be read. Beyond the limits the values of
+ * labels are `other`, so that no client and no reload makes series without end. Ejections of members are told by their
+ * pools.
  *
  * @param path - where the options stand, for messages.
  * @throws `invalid-option` with the path of the field.
@@ -91,7 +92,7 @@ export function httpMetrics(
   path = 'httpMetrics',
 ): HttpMetrics {
   if (metrics === undefined) throw invalidOption(`${path}.metrics`, 'is needed')
-  partOption(metrics, 'collect', `${path}.metrics`, 'it needs the methods of core\u2019s Metrics')
+  partOption(metrics, 'collect', `${path}.metrics`, 'it needs the methods of Metrics')
   const { buckets = latencyBuckets, prefix = 'steelyard_http_' } = objectOption(options, path)
   const limits = limitsOf(options.limits ?? {}, `${path}.limits`)
   if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/.test(textOption(prefix, `${path}.prefix`))) {
@@ -197,6 +198,7 @@ class Measures implements HttpMetrics {
   readonly #ended
   readonly #flights
   readonly #overflow: () => Group
+  readonly #room: number
   readonly #collecting: Disposable
 
   constructor(
@@ -225,8 +227,6 @@ class Measures implements HttpMetrics {
     this.onExchange = onExchange
     this.#collecting = metrics.collect((report) => this.#report(report, prefix))
   }
-
-  readonly #room: number
 
   request(x: Exchange): undefined {
     this.#flight(x.listener, x.route).count += 1

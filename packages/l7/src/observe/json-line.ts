@@ -1,4 +1,4 @@
-import { invalidOption, objectOption, oneOrMore, shown } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, oneOrMore, shown } from '@steelyard/core'
 import { jsonText } from './escaped-text.ts'
 import type { LogLine } from './log-line.ts'
 import { type LogReader, type LogValue, logVariable } from './log-variable.ts'
@@ -92,14 +92,14 @@ function otherText(value: Exclude<LogValue, undefined | string>): string {
 }
 
 function chosenFields(fields: JsonFieldsOption, path: string): [string, string][] {
-  if (!Array.isArray(fields)) {
+  const list = oneOrMore(fields as readonly string[])
+  if (list.length === 0) throw invalidOption(path, 'name one field at least')
+  if (list !== fields) {
     const chosen = Object.entries(objectOption(fields, path) as Readonly<Record<string, string>>)
     if (chosen.length === 0) throw invalidOption(path, 'name one field at least')
     return chosen
   }
-  const names = new Set(oneOrMore(fields as readonly string[]))
-  if (names.size === 0) throw invalidOption(path, 'name one field at least')
-  return [...names].map((name, index) => {
+  return [...new Set(listOption(list, path))].map((name, index) => {
     if (typeof name === 'string' && Object.hasOwn(jsonFields, name)) {
       return [name, jsonFields[name]!]
     }

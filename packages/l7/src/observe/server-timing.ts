@@ -1,4 +1,4 @@
-import { functionOption, listOption, objectOption } from '@steelyard/core'
+import { functionOption, listOption, objectOption, textOption } from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { ResponseEditor } from '../exchange/field-editor.ts'
 import type { HttpFilter } from '../exchange/http-filter.ts'
@@ -35,12 +35,11 @@ export function serverTiming(options: ServerTimingOptions = {}, path = 'serverTi
     prefix = 'lb-',
     when,
   } = objectOption(options, path)
-  const chosen = listOption(phases, `${path}.phases`).map((phase, index) =>
-    wordOption(phase, ['wait', 'backend', 'total'], `${path}.phases[${index}]`),
-  )
-  const names = new Map(
-    chosen.map((phase) => [phase, tokenOption(prefix + phase, `${path}.prefix`)]),
-  )
+  const names = new Map<ServerTimingPhase, string>()
+  for (const [index, phase] of listOption(phases, `${path}.phases`).entries()) {
+    wordOption(phase, ['wait', 'backend', 'total'], `${path}.phases[${index}]`)
+    names.set(phase, tokenOption(textOption(prefix, `${path}.prefix`) + phase, `${path}.prefix`))
+  }
   if (when !== undefined) functionOption(when, `${path}.when`)
   /** Under what an exchange remembers when its last attempt began. */
   const key = {}

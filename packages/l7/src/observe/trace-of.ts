@@ -19,10 +19,7 @@ const traceKey: object = Object.freeze({})
 const ofRecords = new WeakMap<ExchangeRecord, TracePlace>()
 
 /** An exchange's place in a trace; undefined when no tracing filter gave it one yet. */
-export function traceOf(
-  x: Exchange | undefined,
-  record?: ExchangeRecord | undefined,
-): TracePlace | undefined {
+export function traceOf(x: Exchange | undefined, record?: ExchangeRecord): TracePlace | undefined {
   const place = x?.recall(traceKey) as TracePlace | undefined
   return place ?? (record === undefined ? undefined : ofRecords.get(record))
 }

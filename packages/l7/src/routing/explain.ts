@@ -17,7 +17,8 @@ export function whyNot(
         const reason = whyNot(part, request, compiler)
         if (reason !== undefined) return reason
       }
-      return undefined
+      // A condition that answers differently each time.
+      return `${describe(match)}: not met when it was asked together`
     case 'any': {
       const reasons = match.of.map((part) => whyNot(part, request, compiler) ?? '')
       return several([...new Set(reasons)], '; and ')

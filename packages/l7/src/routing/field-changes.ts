@@ -1,4 +1,4 @@
-import { listOption, objectOption } from '@steelyard/core'
+import { invalidOption, listOption, objectOption } from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { FieldEditor } from '../exchange/field-editor.ts'
 import { fieldNameOption } from '../filters/field-option.ts'
@@ -19,7 +19,7 @@ export function fieldChanges(
 ): (editor: FieldEditor, x: Exchange) => void {
   const { set = {}, add = {}, remove = [] } = objectOption(changes, path)
   const removed = listOption(remove, `${path}.remove`).map((name, index) =>
-    fieldNameOption(name, `${path}.remove[${index}]`),
+    nameOption(name, `${path}.remove[${index}]`),
   )
   const replaced = valuesOf(set, `${path}.set`)
   const added = valuesOf(add, `${path}.add`)
@@ -35,7 +35,18 @@ function valuesOf(
   path: string,
 ): readonly (readonly [string, CompiledTemplate])[] {
   return Object.entries(objectOption(fields, path)).flatMap(([name, value]) => {
-    fieldNameOption(name, `${path}.${name}`)
+    nameOption(name, `${path}.${name}`)
     return oneOrMore(value).map((one) => [name, template(one, `${path}.${name}`)] as const)
   })
+}
+
+function nameOption(name: string, path: string): string {
+  switch (typeof name === 'string' ? name.toLowerCase() : '') {
+    case 'host':
+      throw invalidOption(path, 'Host is not changed as a field: use rewrite.host')
+    case 'http2-settings':
+      throw invalidOption(path, 'HTTP2-Settings is not ours to send')
+    default:
+      return fieldNameOption(name, path)
+  }
 }

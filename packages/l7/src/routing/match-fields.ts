@@ -3,6 +3,7 @@ import type { HttpRequest } from '../exchange/http-request.ts'
 import { tokenOption } from '../filters/field-option.ts'
 import type { Matcher } from './route.ts'
 import { compileTextTest, present, type TextTestInit, textTestOption } from './text-test.ts'
+import { trimBlanks } from './trim-blanks.ts'
 
 /** Requests with one of these methods, in upper case as in RFC 9110; case matters. */
 export function method(...names: readonly string[]): Matcher {
@@ -73,7 +74,7 @@ function someElement(line: string, passes: (element: string) => boolean): boolea
     if (code === quote) quoted = !quoted
     else if (quoted && code === backslash) at += 1
     if (at >= line.length || (code === comma && !quoted)) {
-      const element = line.slice(from, at).trim()
+      const element = trimBlanks(line.slice(from, at))
       if (element !== '' && passes(element)) return true
       from = at + 1
     }

@@ -1,4 +1,5 @@
-import { type CharSet, inputEnd, type RegexNode } from './regex-tree.ts'
+import { type CharSet, inputEnd } from './char-set.ts'
+import type { RegexNode } from './regex-tree.ts'
 
 /** What comes behind a part of a pattern. */
 interface Follow {

@@ -1,4 +1,11 @@
-import { type Backend, invalidOption, objectOption, shown, textOption } from '@steelyard/core'
+import {
+  type Backend,
+  invalidOption,
+  objectOption,
+  SteelyardError,
+  shown,
+  textOption,
+} from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { RequestEditor } from '../exchange/field-editor.ts'
 import type { Rewrite } from './action.ts'
@@ -13,7 +20,8 @@ import { urlComponent, urlText } from './url-text.ts'
 export interface CompiledRewrite {
   /**
    * Changes target and host of the request that goes to the backend. The path is made of the one that was matched,
-   * whatever the editor's is. The editor has the last word about what a path may be.
+   * whatever the editor's is. Throws `invalid-field`, as the editor does, when a client's words make a path or a host that
+   * cannot be.
    */
   readonly apply: (head: RequestEditor, x: Exchange) => void
 }
@@ -59,7 +67,8 @@ function pathChange(rewrite: Rewrite, match: Match, path: string): CompiledTempl
   const rooted =
     typeof first === 'string' ? first.startsWith('/') : first !== undefined && first.name === 'path'
   if (!rooted) throw invalidOption(`${path}.path`, `${shown(whole)} does not begin with a slash`)
-  return urlTemplate(whole, `${path}.path`, 'path')
+  const render = urlTemplate(whole, `${path}.path`, 'path')
+  return (x) => withoutDots(render(x))
 }
 
 function prefixChange(
@@ -101,7 +110,7 @@ function regexChange(given: NonNullable<Rewrite['regex']>, path: string): Compil
     // `OPTIONS *` has no path.
     if (!path.startsWith('/')) return path
     const changed = regex.replace(path, replacement)
-    return changed.startsWith('/') ? changed : `/${changed}`
+    return withoutDots(changed.startsWith('/') ? changed : `/${changed}`)
   }
 }
 
@@ -137,6 +146,19 @@ function replacementParts(
   }
   parts.push(replace.slice(end))
   return parts.filter((part) => part !== '')
+}
+
+/**
+ * A path that was put together with a client's words. A dot segment in it would lead out of the place that the
+ * operator chose, and has no other spelling.
+ */
+function withoutDots(path: string): string {
+  if (!/\/\.\.?(?:\/|$)/.test(path)) return path
+  throw new SteelyardError('the path has a dot segment once it is rewritten', {
+    code: 'invalid-field',
+    source: 'client',
+    path: 'path',
+  })
 }
 
 /** Parts of the request's own path or query go in as they are; everything else is escaped. */

@@ -2,6 +2,7 @@ import { invalidOption, shown, textOption } from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Template } from './action.ts'
 import { type Variable, variableNamed } from './template-variables.ts'
+import { trimBlanks } from './trim-blanks.ts'
 
 /** A template's text for one exchange. */
 export type CompiledTemplate = (x: Exchange) => string
@@ -83,7 +84,7 @@ export function rendered(
 ): CompiledTemplate {
   const constant = constantText(parts)
   if (constant !== undefined) {
-    const text = clean(constant, constant).trim()
+    const text = trimBlanks(clean(constant, constant))
     return () => text
   }
   const pieces = parts.map((part) => (typeof part === 'string' ? clean(part, part) : part))
@@ -93,11 +94,11 @@ export function rendered(
     return typeof value === 'number' ? String(value) : clean(value, variable)
   }
   const [only] = pieces
-  if (pieces.length === 1 && typeof only === 'object') return (x) => valueOf(only, x).trim()
+  if (pieces.length === 1 && typeof only === 'object') return (x) => trimBlanks(valueOf(only, x))
   return (x) => {
     let text = ''
     for (const piece of pieces) text += typeof piece === 'string' ? piece : valueOf(piece, x)
-    return text.trim()
+    return trimBlanks(text)
   }
 }
 

@@ -99,6 +99,8 @@ describe('template', () => {
       }),
     )
     expect(template('%{header:x}')(fakeExchange({ headers: [['x', ' \ta\t ']] }))).toBe('a')
+    // The bytes of `à`: the second one alone is a no-break space.
+    expect(template('%{header:x}')(fakeExchange({ headers: [['x', '\xc3\xa0']] }))).toBe('\xc3\xa0')
   })
 
   it('says what is wrong', () => {
@@ -168,6 +170,18 @@ describe('rewrite', () => {
     )
   })
 
+  it('lets no client lead out of the chosen place', () => {
+    const to = (name: string, rewrite: Rewrite, target = '/') =>
+      rewritten(rewrite, always, { target, headers: [['x', name]] }).path
+    const byHeader = { path: '/tenants/%{header:x}/files' }
+    expect(to('a.b', byHeader)).toBe('/tenants/a.b/files')
+    expect(() => to('..', byHeader)).toThrow(/dot segment/)
+    expect(() => to('.', byHeader)).toThrow(/dot segment/)
+    const byRegex = { regex: { pattern: '^/a(.*)$', replace: '/x/$1' } }
+    expect(to('', byRegex, '/a.../b')).toBe('/x/.../b')
+    expect(() => to('', byRegex, '/a../b')).toThrow(/dot segment/)
+  })
+
   it('refuses what cannot be', () => {
     expect(() => rewriteOf({ prefix: '/x' }, always)).toThrow(/^rewrite\.prefix: .*from, to/)
     expect(() => rewriteOf({ prefix: 'x' }, path('/a/*'))).toThrow(/slash/)
@@ -211,6 +225,7 @@ describe('fieldChanges', () => {
     'te',
     'trailer',
     'keep-alive',
+    'HTTP2-Settings',
     'host',
     'a b',
     '',

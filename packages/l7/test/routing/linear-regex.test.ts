@@ -2,9 +2,10 @@ import { isSteelyardError } from '@steelyard/core'
 import fc from 'fast-check'
 import { RE2JS } from 're2js'
 import { describe, expect, it } from 'vitest'
+import { everyChar, other } from '../../src/routing/char-set.ts'
 import { linearRegex } from '../../src/routing/linear-regex.ts'
 import { isCheap } from '../../src/routing/regex-cost.ts'
-import { everyChar, other, parseRegex, type RegexNode } from '../../src/routing/regex-tree.ts'
+import { parseRegex, type RegexNode } from '../../src/routing/regex-tree.ts'
 
 describe('linearRegex', () => {
   it.each([

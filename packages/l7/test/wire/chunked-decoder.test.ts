@@ -10,7 +10,7 @@ class Body implements ChunkSink {
   text = ''
   pieces = 0
   chunk(bytes: Uint8Array, start: number, end: number): void {
-    expect(end).toBeGreaterThan(start)
+    if (end <= start) throw new Error('a chunk of nothing')
     this.text += textOf(bytes, start, end)
     this.pieces += 1
   }

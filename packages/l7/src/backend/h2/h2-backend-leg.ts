@@ -245,8 +245,7 @@ export class H2BackendLeg implements BackendLeg {
   }
 
   hasEnded(): void {
-    // Node ends the stream in the same way when it was cut.
-    if (this.#over || this.#responseDone || !endCame(this.#stream!)) return
+    if (this.#over || this.#responseDone || !this.#isWhole) return
     if (!this.#tunnel && !this.#bare && this.#declared >= 0 && this.#received !== this.#declared) {
       return this.#badResponse('it is shorter than its content-length')
     }
@@ -316,6 +315,16 @@ export class H2BackendLeg implements BackendLeg {
   /** May trailers follow? A known length costs no frame for the possibility. */
   get #mayTrail(): boolean {
     return this.#length === unknownLength && this.#upgrade === ''
+  }
+
+  /**
+   * Node ends a stream in the same way when it was cut. RST_STREAM with NO_ERROR counts as the end, though END_STREAM
+   * should come before it: servers made with Node send it first when our window is just full, and mean no harm.
+   */
+  get #isWhole(): boolean {
+    const stream = this.#stream!
+    if (endCame(stream)) return true
+    return stream.closed && stream.rstCode === NGHTTP2_NO_ERROR && !this.#owner.session.destroyed
   }
 
   #read(): void {

@@ -115,7 +115,13 @@ export class H2Leg implements ClientLeg {
     stream.on('error', ignore)
     stream.on('aborted', onAborted)
     stream.on('close', onClose)
-    if (bodyless) return
+    if (bodyless) {
+      stream.resume()
+      return
+    }
+    // Node resets a stream that nobody reads as soon as its response was written, though END_STREAM may still wait for
+    // a window; one that is paused counts as read.
+    stream.pause()
     watchEnd(stream)
     // All of it may have come with the head.
     if (stream.state.remoteClose === 1) markEnd(stream)
@@ -156,7 +162,8 @@ export class H2Leg implements ClientLeg {
   sweep(now: number): boolean {
     const stream = this.#stream
     const pending = stream.writableLength
-    const held = pending > 0 || (this.#finished && !stream.writableFinished)
+    if (this.#finished && stream.writableFinished) this.letGo()
+    const held = pending > 0 || (this.#finished && !stream.closed)
     const taken = this.#sent - pending
     if (!held || taken !== this.#taken || this.#stalledAt < 0) {
       this.#taken = taken
@@ -330,12 +337,19 @@ export class H2Leg implements ClientLeg {
     setImmediate(letGo, this)
   }
 
-  /** The response is sent: a request that nobody wants ends with it (RFC 9113 section 8.1). */
+  /**
+   * The response is written: a request that nobody wants ends with it (RFC 9113 section 8.1). Not before END_STREAM is
+   * out, for which the client must have left some window; the sweep looks again.
+   */
   letGo(): void {
-    if (this.#over || this.#requestDone || this.#tunnel) return
-    if (!endCame(this.#stream)) this.#stream.close(NGHTTP2_NO_ERROR)
+    const stream = this.#stream
+    if (this.#over || this.#requestDone || this.#tunnel || stream.closed) return
+    if (!endCame(stream)) {
+      if (stream.state.localClose !== 1) return
+      stream.close(NGHTTP2_NO_ERROR)
+    }
     // What has come is read for nobody, or the stream would wait for its reader.
-    this.#stream.resume()
+    stream.resume()
   }
 
   /** The stream was closed while its response was not whole. */

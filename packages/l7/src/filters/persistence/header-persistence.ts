@@ -56,13 +56,15 @@ export function headerPersistence(
   const responseName = fieldNameOption(options.responseName ?? name, `${path}.responseName`)
   const table = sessionTable(options, path, { timeout: '1h', maxEntries: 100_000 })
 
-  const byRequest: Pick<HttpFilter, 'upstreamHead'> = {
+  const byRequest: Pick<HttpFilter, 'attempt'> = {
     // Before the answer: requests of one value that come together go together.
-    upstreamHead(_head, x) {
+    attempt(x) {
       const value = keyOf(x.request.header(name))
       const { backend, pool } = x
-      if (value === undefined || backend === undefined || pool === undefined) return
-      table.assign(pool, value, backend.id)
+      if (value !== undefined && backend !== undefined && pool !== undefined) {
+        table.assign(pool, value, backend.id)
+      }
+      return undefined
     },
   }
   const byResponse: Pick<HttpFilter, 'responseHead'> = {

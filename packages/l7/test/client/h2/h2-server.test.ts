@@ -361,6 +361,40 @@ test('an early answer with an unread body that was whole leaves no stream behind
   expect(lab.requests[0]!.closed).toBeUndefined()
 })
 
+test('END_STREAM that waits for a window is not overtaken by a reset', async () => {
+  await using lab = await h2Lab({
+    handle({ leg, bodyLength }) {
+      if (bodyLength !== 0) leg.discardBody()
+      leg.sendHead(responseHead(200), 10, false, false)
+      leg.sendBody(Buffer.from('0123456789'))
+      leg.finish(undefined)
+    },
+  })
+  // A window that the body fills: END_STREAM has no room left, though it needs none.
+  const client = await raw.rawClient(lab.port, { settings: raw.settings([[4, 10]]) })
+  client.send(
+    raw.headers(1, raw.request()),
+    raw.headers(3, raw.request('/', 'POST'), raw.Flag.endHeaders),
+  )
+  for (const stream of [1, 3]) {
+    await client.until((next) => next.type === raw.Type.data && next.stream === stream)
+  }
+  await client.settle()
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+  await client.settle()
+  const resets = client.frames.filter(({ type }) => type === raw.Type.rstStream)
+  const ended = (stream: number): boolean =>
+    client.frames.some(
+      (next) =>
+        next.type === raw.Type.data && next.stream === stream && next.flags === raw.Flag.endStream,
+    )
+  for (const { stream } of resets) expect(ended(stream)).toBe(true)
+  client.send(raw.windowUpdate(1, 10), raw.windowUpdate(3, 10))
+  await client.until((next) => next.stream === 1 && next.flags === raw.Flag.endStream)
+  await client.until((next) => next.stream === 3 && next.flags === raw.Flag.endStream)
+  client.destroy()
+})
+
 test.each([
   ['CANCEL', constants.NGHTTP2_CANCEL],
   ['NO_ERROR', constants.NGHTTP2_NO_ERROR],

@@ -33,10 +33,7 @@ export async function readRequests(inputs: readonly Uint8Array[]): Promise<Readi
     first.set(client, message)
     const done = open.get(client)
     const start = `${message.method} ${message.url} HTTP/${message.httpVersion}`
-    void collect(message, start).then((reading) => {
-      done?.(reading)
-      message.socket.destroy()
-    })
+    void settle(message, start, done)
   }
   server.on('request', take)
   server.on('checkContinue', take)
@@ -116,6 +113,16 @@ export async function readResponses(
   server.close()
   await once(server, 'close')
   return readings
+}
+
+async function settle(
+  message: IncomingMessage,
+  start: string,
+  done: ((reading: Reading) => void) | undefined,
+): Promise<void> {
+  const reading = await collect(message, start)
+  done?.(reading)
+  message.socket.destroy()
 }
 
 async function collect(message: IncomingMessage, start: string): Promise<Reading> {

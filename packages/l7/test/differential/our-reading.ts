@@ -6,8 +6,8 @@ import { unknownLength } from '../../src/wire/request-head.ts'
 import { RequestParser } from '../../src/wire/request-parser.ts'
 import { ResponseParser } from '../../src/wire/response-parser.ts'
 import { transferCoding } from '../../src/wire/transfer-coding.ts'
+import { linesOf, textOf } from '../wire/wire-text.ts'
 import type { Message, Reading } from './llhttp.ts'
-import { linesOf, textOf } from './wire-text.ts'
 
 /** Our codec's reading of the first message of some bytes; `code` says why there is none. */
 export function readRequest(bytes: Uint8Array): Reading {

@@ -254,6 +254,9 @@ export function requestInputs(count: number, seed: number): string[] {
     )
     .map((parts) => parts.join(''))
   return [
+    ...methods.flatMap((method) => versions.map((version) => `${method} / ${version}\r\n\r\n`)),
+    ...targets.flatMap((target) => breaks.map((gap) => `GET ${target}${gap}HTTP/1.1\r\n\r\n`)),
+    ...['\r\n', '\n', '\r', '\r\n\r\n'].map((gap) => `${gap}GET / HTTP/1.1\r\n\r\n`),
     ...bodies.map((body) => `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${body}`),
     ...bodies.map((body) => `POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n${body}`),
     ...lines.flatMap((line) =>
