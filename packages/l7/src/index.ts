@@ -31,12 +31,19 @@ export { type Claims, claimOf, claimsOf } from './filters/auth/claims.ts'
 export type { JwtKeyOptions } from './filters/auth/key-option.ts'
 export { hashPassword, type PasswordHashOptions } from './filters/auth/password.ts'
 export type { TokenSource } from './filters/auth/token-source.ts'
+export { type BandwidthOptions, bandwidth } from './filters/bandwidth.ts'
 export {
   type BasicAuthOptions,
   type BasicPassword,
   basicAuth,
   userOf,
 } from './filters/basic-auth.ts'
+export { type ResponseLimitOptions, responseLimit } from './filters/body-limit.ts'
+export {
+  type BufferRequest,
+  type BufferRequestOptions,
+  bufferRequest,
+} from './filters/buffer-request.ts'
 export type { CircuitCause, CircuitState, CircuitTransition } from './filters/circuit/circuit.ts'
 export type { CircuitStatus } from './filters/circuit/circuit-table.ts'
 export {
@@ -47,6 +54,9 @@ export {
   type CircuitThresholds,
   circuitBreaker,
 } from './filters/circuit-breaker.ts'
+export { negotiateCoding } from './filters/compression/negotiate.ts'
+export { type ContentCoding, supportedCodings } from './filters/compression/zlib-transform.ts'
+export { type Compression, type CompressionOptions, compression } from './filters/compression.ts'
 export {
   type ConcurrencyLimit,
   type ConcurrencyLimitOptions,
@@ -54,6 +64,8 @@ export {
   concurrencyLimit,
 } from './filters/concurrency-limit.ts'
 export { type CorsOptions, cors } from './filters/cors.ts'
+export type { ErrorPageMap, PageForms, PageSource } from './filters/error-pages/error-page-map.ts'
+export { type ErrorPageFilter, type ErrorPageOptions, errorPages } from './filters/error-pages.ts'
 export {
   type FaultAbort,
   type FaultDelay,
@@ -85,6 +97,30 @@ export {
   eventLoopDelay,
   type LoadSignal,
 } from './filters/load-signal.ts'
+export {
+  type HttpMirrorSenderOptions,
+  httpMirrorSender,
+} from './filters/mirror/http-mirror-sender.ts'
+export type {
+  MirrorCall,
+  MirrorOutcome,
+  MirrorOver,
+  MirrorRequest,
+  MirrorSender,
+} from './filters/mirror/mirror-sender.ts'
+export { type Mirror, type MirrorCounts, type MirrorOptions, mirror } from './filters/mirror.ts'
+export { type HashKey, type HashKeys, keyFrom } from './filters/persistence/hash-key.ts'
+export {
+  type HeaderPersistenceOptions,
+  headerPersistence,
+} from './filters/persistence/header-persistence.ts'
+export {
+  type InsertedCookieOptions,
+  insertedCookie,
+} from './filters/persistence/inserted-cookie.ts'
+export { type LearnedCookieOptions, learnedCookie } from './filters/persistence/learned-cookie.ts'
+export type { Secret } from './filters/persistence/secret-option.ts'
+export type { SessionEntry } from './filters/persistence/session-table.ts'
 export type { RateStore, WhenFull } from './filters/rate-limit/limiter-store.ts'
 export type { RateFields } from './filters/rate-limit/rate-fields.ts'
 export type { RateAlgorithmName, RateDecision, RateRule } from './filters/rate-limit/rate-rule.ts'
@@ -97,6 +133,10 @@ export {
 export type { RefusalOptions } from './filters/refusal.ts'
 export { type RequestIdOptions, requestId } from './filters/request-id.ts'
 export type { ClientKey, RequestKey, WhenKeyAbsent } from './filters/request-key.ts'
+export type { CookieRewriteOptions } from './filters/rewrite-location/cookie-rules.ts'
+export type { LocationMap } from './filters/rewrite-location/location-rules.ts'
+export type { PathMap } from './filters/rewrite-location/url-text.ts'
+export { type RewriteLocationOptions, rewriteLocation } from './filters/rewrite-location.ts'
 export type { ForwardedField, ForwardingOptions } from './gate/forwarding-options.ts'
 export type { GateOptions } from './gate/gate-options.ts'
 export type { TrustOptions } from './gate/trusted-client.ts'
@@ -128,6 +168,7 @@ export type {
 } from './routing/action.ts'
 export { all, always, any, not } from './routing/combine.ts'
 export { forward } from './routing/forward.ts'
+export { type LinearRegex, type LinearRegexOptions, linearRegex } from './routing/linear-regex.ts'
 export { clientIn, peerIn, port, scheme } from './routing/match-connection.ts'
 export { cookie, type HeaderMatchOptions, header, method, query } from './routing/match-fields.ts'
 export { type GrpcCall, grpc } from './routing/match-grpc.ts'
@@ -155,6 +196,7 @@ export {
   type OctaviaPools,
   octaviaPolicies,
 } from './routing/octavia-policy.ts'
+export type { OctaviaRule } from './routing/octavia-rule.ts'
 export {
   type RedirectOptions,
   type RedirectStatus,
@@ -184,6 +226,15 @@ export {
   type RouteTrial,
   route,
 } from './routing/route.ts'
+export {
+  type CompiledTemplate,
+  constantText,
+  fieldText,
+  rendered,
+  type TemplatePart,
+  template,
+  templateParts,
+} from './routing/template.ts'
 export {
   between,
   contains,

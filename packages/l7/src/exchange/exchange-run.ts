@@ -92,6 +92,8 @@ export class ExchangeRun
   #tunnelIn = 0
   #tunnelOut = 0
   #bodySeen = 0
+  /** The body is read before a member is troubled, when it has at most so many bytes; 0 when not. */
+  #gather = 0
   #lastMove = 0
   #afterTarpit: Reply | undefined = undefined
   #memory: Map<object, unknown> | undefined = undefined
@@ -276,10 +278,21 @@ export class ExchangeRun
       return this.#hookFailed(error, this.#what)
     }
     this.#host.retryBudget?.record()
-    this.#choice.next()
+    if (this.#body.whole || this.#gather === 0) return this.#choice.next()
+    this.#body.gather(this.#gather)
+    this.#awaitBody()
+  }
+
+  requestGathered(): void {
+    this.#deadline.clear()
+    this.#choice?.next()
   }
 
   #openBody(plan: ForwardPlan): void {
+    for (const filter of plan.chain.gather) {
+      const most = filter.gather(this)
+      if (most !== undefined && (this.#gather === 0 || most < this.#gather)) this.#gather = most
+    }
     const transformers: BodyTransformer[] = []
     for (const filter of plan.chain.requestBody) {
       const transformer = filter.requestBody(this)
@@ -696,7 +709,8 @@ export class ExchangeRun
   }
 
   responseFailed(error: unknown, what: string): void {
-    this.#hookFailed(error, what === '' ? this.#what : what)
+    if (isExchangeError(error)) this.#end(error)
+    else this.#hookFailed(error, what === '' ? this.#what : what)
   }
 
   complain(error: unknown, what: string): void {
@@ -799,6 +813,8 @@ export class ExchangeRun
   #answer(reply: Reply, reason: string, error: ExchangeError | undefined): void {
     if (this.#over) return
     this.#letGo()
+    // It is nobody's answer but ours.
+    this.#attempt = undefined
     const complain = this.complain.bind(this)
     const { errorPages, proxyStatus: pseudonym } = this.#settings
     const { head, body } = ownAnswer(reply, error !== undefined, this, errorPages, complain)
@@ -818,7 +834,7 @@ export class ExchangeRun
   // 5. Time.
 
   #awaitBody(): void {
-    this.#bodySeen = this.#body.bytesIn
+    this.#bodySeen = this.#body.progress
     this.#deadline.await('request-body', this.#plan!.timeouts.body)
   }
 
@@ -882,9 +898,9 @@ export class ExchangeRun
 
   #bodyStalled(): void {
     const { body, bodyRate } = this.#plan!.timeouts
-    const { bytesIn, wanted, askedAt, whole } = this.#body
+    const { bytesIn, progress, wanted, askedAt, whole } = this.#body
     if (whole) return
-    const moved = bytesIn > this.#bodySeen
+    const moved = progress > this.#bodySeen
     if (!wanted) {
       if (moved) return this.#awaitBody()
       const why = `it took nothing of the request for ${body} ms`

@@ -9,6 +9,7 @@ export interface FilterChain {
   readonly prefer: readonly With<'prefer'>[]
   readonly attempt: readonly With<'attempt'>[]
   readonly upstreamHead: readonly With<'upstreamHead'>[]
+  readonly gather: readonly With<'gather'>[]
   readonly requestBody: readonly With<'requestBody'>[]
   readonly informational: readonly With<'informational'>[]
   readonly responseHead: readonly With<'responseHead'>[]
@@ -33,6 +34,7 @@ export function filterChain(filters: readonly HttpFilter[]): FilterChain {
     prefer: having('prefer'),
     attempt: having('attempt'),
     upstreamHead: having('upstreamHead'),
+    gather: having('gather'),
     requestBody: having('requestBody'),
     informational: having('informational').reverse(),
     responseHead: having('responseHead').reverse(),

@@ -11,6 +11,8 @@ import { type PipeEnd, TransformPipe } from './transform-pipe.ts'
 export interface RequestOwner {
   /** All of the request was handed to the member. */
   requestSent(): void
+  /** All of the body is here, and no member was troubled yet: see {@link RequestRelay.gather}. */
+  requestGathered(): void
   requestTooLarge(limit: number): void
   /** A transform of the body threw or gave up. */
   requestFailed(error: unknown): void
@@ -37,6 +39,8 @@ export class RequestRelay implements PipeEnd {
   wanted = false
   /** Monotonic milliseconds of the first time that it was asked; -1 before. */
   askedAt = -1
+  /** Bytes that moved, into it and out of it. */
+  progress = 0
   readonly #leg: ClientLeg
   readonly #clock: Clock
   readonly #owner: RequestOwner
@@ -44,7 +48,13 @@ export class RequestRelay implements PipeEnd {
   #length: BodyLength
   #target: BackendLeg | undefined = undefined
   #sent = false
+  /** All of the body has been through the transforms. */
+  #through: boolean
+  /** What is gathered before a member is troubled, at most; 0 when it is not. */
+  #gathering = 0
   #pipe: TransformPipe | undefined = undefined
+  /** The transforms leave the bytes as they are. */
+  #unchanged = true
   #replay: ReplayBuffer | undefined = undefined
   #trailers: Head | undefined = undefined
 
@@ -53,6 +63,7 @@ export class RequestRelay implements PipeEnd {
     this.#clock = clock
     this.#owner = owner
     this.whole = leg.request.bodyLength === 0
+    this.#through = this.whole
     this.#length = leg.request.bodyLength
   }
 
@@ -63,16 +74,25 @@ export class RequestRelay implements PipeEnd {
 
   /** Could all of it be sent once more? */
   get repeatable(): boolean {
-    if (this.bytesIn === 0 && this.#pipe === undefined) return true
-    return this.#pipe === undefined && this.#replay?.whole === true
+    if (!this.#unchanged) return false
+    return this.bytesIn === 0 || this.#replay?.whole === true
   }
 
   /** To be called once, before the first attempt, when there is a body. */
   open(init: RequestRelayInit): void {
     this.#init = init
     if (init.transformers.length === 0) return
-    this.#length = unknownLength
+    this.#unchanged = init.transformers.every(({ unchanged }) => unchanged === true)
+    if (!this.#unchanged) this.#length = unknownLength
     this.#pipe = new TransformPipe(init.transformers, this)
+  }
+
+  /** Reads the whole body, of at most `limit` bytes, before a member is troubled; then {@link RequestOwner.requestGathered}. */
+  gather(limit: number): void {
+    this.#gathering = limit
+    this.#replay = new ReplayBuffer(limit)
+    if (this.#init?.answersContinue === true) this.#leg.sendContinue()
+    this.#resume()
   }
 
   /** Sends what is here already to a member that got the head, and asks for more. */
@@ -80,10 +100,8 @@ export class RequestRelay implements PipeEnd {
     this.#target = target
     this.#sent = false
     if (this.#replay !== undefined) for (const piece of this.#replay.pieces) target.sendBody(piece)
-    if (this.whole) {
-      if (this.#pipe === undefined) this.#finish()
-      return
-    }
+    if (this.#through) return this.#finish()
+    if (this.whole) return
     const { replayBytes = 0, answersContinue = false } = this.#init ?? {}
     if (replayBytes > 0) this.#replay ??= new ReplayBuffer(replayBytes)
     if (answersContinue) this.#leg.sendContinue()
@@ -108,8 +126,15 @@ export class RequestRelay implements PipeEnd {
 
   body(bytes: Uint8Array): void {
     this.bytesIn += bytes.length
+    this.progress += bytes.length
     const { maxBody = 0 } = this.#init ?? {}
     if (maxBody > 0 && this.bytesIn > maxBody) return this.#owner.requestTooLarge(maxBody)
+    const gathering = this.#gathering
+    if (gathering > 0) {
+      if (this.bytesIn > gathering) this.#owner.requestTooLarge(gathering)
+      else this.#replay!.add(bytes)
+      return
+    }
     const more = this.#pipe === undefined ? this.#toTarget(bytes) : this.#pipe.write(bytes)
     if (!more) this.pause()
   }
@@ -117,7 +142,9 @@ export class RequestRelay implements PipeEnd {
   end(trailers: Head | undefined): void {
     if (this.whole) return
     this.whole = true
+    if (this.#gathering > 0) return this.#gathered(trailers)
     if (this.#pipe !== undefined) return this.#pipe.end()
+    this.#through = true
     this.#trailers = trailers
     this.#finish()
   }
@@ -144,6 +171,7 @@ export class RequestRelay implements PipeEnd {
   }
 
   pipeEnd(): void {
+    this.#through = true
     this.#finish()
   }
 
@@ -155,7 +183,25 @@ export class RequestRelay implements PipeEnd {
     this.#resume()
   }
 
+  /** The body is here: from now on it is sent like one that is sent again. */
+  #gathered(trailers: Head | undefined): void {
+    this.#gathering = 0
+    const pipe = this.#pipe
+    if (pipe === undefined) {
+      this.#length = this.bytesIn
+      this.#through = true
+      this.#trailers = trailers
+    } else {
+      const raw = this.#replay!
+      this.#replay = new ReplayBuffer(Number.MAX_SAFE_INTEGER)
+      for (const piece of raw.pieces) pipe.write(piece)
+      pipe.end()
+    }
+    this.#owner.requestGathered()
+  }
+
   #toTarget(bytes: Uint8Array): boolean {
+    this.progress += bytes.length
     this.#replay?.add(bytes)
     // Between two attempts: what may be sent again is kept, and nothing else is asked for.
     return this.#target?.sendBody(bytes) ?? false

@@ -159,6 +159,7 @@ export class ResponseRelay implements PipeEnd {
   }
 
   pipeData(_pipe: TransformPipe, bytes: Uint8Array): boolean {
+    this.#owner.moved()
     return this.#give(bytes)
   }
 
@@ -214,7 +215,8 @@ export class ResponseRelay implements PipeEnd {
 
   #send(head: ResponseHead, length: BodyLength): void {
     let sent = length
-    if (this.#chain.responseBody.length > 0 && !this.#noBody && length !== 0) {
+    const { status } = head
+    if (this.#chain.responseBody.length > 0 && status !== 204 && status !== 304) {
       try {
         if (this.#openPipe(head, length)) sent = unknownLength
       } catch (error) {
@@ -234,6 +236,7 @@ export class ResponseRelay implements PipeEnd {
     if (this.#source?.shared !== false) this.#leg.flush()
   }
 
+  /** True when the transforms may change the length. HEAD is told what GET would be, and nothing is opened. */
   #openPipe(head: ResponseHead, length: BodyLength): boolean {
     const edits = new ResponseEdits().on(head, length)
     const transformers: BodyTransformer[] = []
@@ -242,8 +245,8 @@ export class ResponseRelay implements PipeEnd {
       if (transformer !== undefined) transformers.push(transformer)
     }
     if (transformers.length === 0) return false
-    this.#pipe = new TransformPipe(transformers, this)
-    return true
+    if (!this.#noBody) this.#pipe = new TransformPipe(transformers, this)
+    return transformers.some(({ unchanged }) => unchanged !== true)
   }
 
   #toClient(bytes: Uint8Array): void {

@@ -46,7 +46,12 @@ export class TransformPipe {
 
   /** What it ends in takes more. */
   drained(): void {
-    if (!this.#over) this.#stages.at(-1)!.drained()
+    if (this.#over) return
+    try {
+      this.#stages.at(-1)!.drained()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   destroy(): void {
@@ -55,23 +60,39 @@ export class TransformPipe {
     for (const stage of this.#stages) stage.destroy()
   }
 
+  /** Stages call it from timers and callbacks of their own too, so nothing may be thrown out of it. */
   #sink(index: number, last: boolean): BodySink {
     return {
       data: (bytes) => {
         if (this.#over) return true
-        return last ? this.#owner.pipeData(this, bytes) : this.#stages[index + 1]!.write(bytes)
+        if (last) return this.#owner.pipeData(this, bytes)
+        try {
+          return this.#stages[index + 1]!.write(bytes)
+        } catch (error) {
+          this.#fail(error)
+          return true
+        }
       },
       end: () => {
         if (this.#over) return
-        if (!last) return this.#stages[index + 1]!.end()
-        this.#over = true
+        try {
+          if (!last) return this.#stages[index + 1]!.end()
+        } catch (error) {
+          return this.#fail(error)
+        }
+        // The last stage may end before the others: what they still hold is nobody's.
+        this.destroy()
         this.#owner.pipeEnd(this)
       },
       failed: (error) => this.#fail(error),
       ready: () => {
         if (this.#over) return
-        if (index === 0) this.#owner.pipeReady(this)
-        else this.#stages[index - 1]!.drained()
+        if (index === 0) return this.#owner.pipeReady(this)
+        try {
+          this.#stages[index - 1]!.drained()
+        } catch (error) {
+          this.#fail(error)
+        }
       },
     }
   }

@@ -4,7 +4,7 @@ export function hashStep(hash: number, code: number): number {
 }
 
 /** Where the hash begins. */
-export const hashStart = 0x811c9dc5 | 0
+export const hashStart: number = 0x811c9dc5 | 0
 
 /**
  * A map from texts that is asked with a range of a text and its hash, so that a question makes no string. The hash may

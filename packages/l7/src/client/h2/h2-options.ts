@@ -28,7 +28,7 @@ export interface H2Options {
   readonly maxFrameSize?: Size
   /** Entries of one SETTINGS frame. Default 32. */
   readonly maxSettings?: number
-  /** Frames that break the protocol before the connection is ended. Default 100. */
+  /** Frames that break the protocol in the life of a connection before it is ended. Default 200. */
   readonly maxInvalidFrames?: number
   /** Until a new connection has sent its SETTINGS. Default `10s`. */
   readonly settingsTimeout?: Duration
@@ -84,7 +84,7 @@ export function h2Settings(options: H2Options = {}, path = 'h2'): H2Settings {
     connectionWindow: size('connectionWindow', 1_048_576, 65_535, 1_073_741_824),
     maxFrameSize: size('maxFrameSize', 16_384, 16_384, 16_777_215),
     maxSettings: count('maxSettings', 32, 1, 1000),
-    maxInvalidFrames: count('maxInvalidFrames', 100, 1, 100_000),
+    maxInvalidFrames: count('maxInvalidFrames', 200, 1, 100_000),
     settingsTimeout: time('settingsTimeout', '10s', 1),
     idleTimeout: time('idleTimeout', '75s', 0),
     stallTimeout: time('stallTimeout', '30s', 1),

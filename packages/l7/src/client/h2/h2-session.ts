@@ -38,6 +38,8 @@ const pseudoFields = 5
 /** Heads that a session keeps for its next requests. */
 const headsKept = 8
 const noiseUnit = 65_536
+/** The time between two looks at a connection on which bytes come, at most. */
+const busySweepMs = 1000
 /** What one stream may bring along besides its body: its head, updates of windows, priorities. */
 const streamNoise = 4096
 /** Sent for each so many bytes of a response: updates of its window. */
@@ -55,6 +57,8 @@ export class H2Session implements LegOwner {
   readonly #rules: RequestRules
   readonly #timer: WheelTimer
   readonly #sweepMs: number
+  /** What had been read when we looked last. */
+  #bytesRead = 0
   readonly #legs = new Set<H2Leg>()
   readonly #heads: RequestHead[] = []
   readonly #began: number
@@ -89,7 +93,7 @@ export class H2Session implements LegOwner {
       this.#fresh = false
     })
     this.#listen()
-    host.wheel.arm(this.#timer, this.#sweepMs)
+    host.wheel.arm(this.#timer, Math.min(this.#sweepMs, busySweepMs))
   }
 
   get streams(): number {
@@ -229,8 +233,9 @@ export class H2Session implements LegOwner {
   #sweep(): void {
     if (this.#over) return
     const now = this.clock.now()
-    this.#host.wheel.arm(this.#timer, this.#sweepMs)
     const { settings } = this.#host
+    const quiet = !this.#hasRead()
+    this.#host.wheel.arm(this.#timer, quiet ? this.#sweepMs : Math.min(this.#sweepMs, busySweepMs))
     if (this.#session.destroyed || this.#socket.destroyed) {
       // Node waits for a socket whose peer may never read.
       if (this.#destroyedAt < 0) this.#destroyedAt = now
@@ -258,10 +263,17 @@ export class H2Session implements LegOwner {
     if (this.#retired && idle >= settings.lingerTimeout) this.#end(NGHTTP2_NO_ERROR)
   }
 
+  /** Has anything come since we looked last? */
+  #hasRead(): boolean {
+    const { bytesRead = 0 } = this.#socket as Duplex & { readonly bytesRead?: number }
+    if (bytesRead === this.#bytesRead) return false
+    this.#bytesRead = bytesRead
+    return true
+  }
+
   /** Heads too large, streams too many and frames of no use are dealt with below us: what shows is their bytes. */
   #weighNoise(): void {
-    const { bytesRead } = this.#socket as Duplex & { readonly bytesRead?: number }
-    if (bytesRead === undefined) return
+    const bytesRead = this.#bytesRead
     // Bodies that wait to be read are still to be explained.
     const { streamWindow } = this.#host.settings
     const waiting = this.#legs.size * (streamWindow + streamNoise)
@@ -342,7 +354,9 @@ function openSession(socket: Duplex, settings: H2Settings): ServerHttp2Session {
     maxSessionMemory: Math.ceil(settings.maxSessionMemory / 1e6),
     maxSettings: settings.maxSettings,
     maxSessionInvalidFrames: settings.maxInvalidFrames,
-    maxSessionRejectedStreams: settings.maxInvalidFrames,
+    // Refused for want of room; a client that leaves a page and opens the next one causes a hundred. We see them by
+    // their ids, and they fade.
+    maxSessionRejectedStreams: 10_000,
     maxOutstandingPings: 10,
     maxSendHeaderBlockLength: 262_144,
     // A burst of a whole page that is left, then what a person may do.

@@ -97,7 +97,7 @@ function readFields(
   const pairs = (raw.length - start) / 2
   if (pairs > rules.maxPairs) return problems.tooMany
   const authority = head.indexOf(Field.host)
-  let cookie: string | undefined
+  let cookie = false
   let length = unknownLength
   for (let i = start; i < raw.length; i += 2) {
     const name = raw[i]!
@@ -133,10 +133,9 @@ function readFields(
       }
       case Field.cookie:
         // The crumbs become one line, where the first one stood (RFC 9113 section 8.2.3).
-        if (cookie === undefined) {
-          cookie = allCrumbs(raw, i)
-          head.add(name, cookie)
-        }
+        if (cookie) continue
+        cookie = true
+        if (!addCookie(raw, i, head)) return problems.value
         continue
       default:
     }
@@ -146,12 +145,16 @@ function readFields(
   return undefined
 }
 
-function allCrumbs(raw: readonly string[], first: number): string {
+function addCookie(raw: readonly string[], first: number, head: RequestHead): boolean {
   let cookie = raw[first + 1]!
   for (let i = first + 2; i < raw.length; i += 2) {
-    if (raw[i] === 'cookie') cookie += `; ${raw[i + 1]!}`
+    if (raw[i] !== 'cookie') continue
+    const crumb = raw[i + 1]!
+    if (!isFieldValue(crumb)) return false
+    if (crumb !== '') cookie = cookie === '' ? crumb : `${cookie}; ${crumb}`
   }
-  return cookie
+  head.add('cookie', cookie)
+  return true
 }
 
 function readProtocol(head: RequestHead, protocol: string): HeadProblem | undefined {
