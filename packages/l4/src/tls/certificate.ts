@@ -7,6 +7,7 @@ import {
   objectOption,
   textOption,
 } from '@steelyard/core'
+import { parseOcspResponse } from './ocsp-response.ts'
 import { parseNamePattern } from './server-name.ts'
 
 /** One certificate with its key, as it is configured. */
@@ -21,6 +22,12 @@ export interface CertificateInit {
   readonly ca?: string | Uint8Array
   /** The server names it is for, exact or `*.example.com`. Default: the DNS names of the certificate. */
   readonly names?: readonly string[]
+  /**
+   * DER of the issuer's OCSP response (RFC 6960), stapled for clients that ask for one (RFC 6066 section 8). It expires:
+   * hand in a new one by {@link TlsContexts.replace} before its `nextUpdate`. Where certificates of several kinds of key
+   * share a name, none is stapled, because OpenSSL chooses among them too late. Default: none.
+   */
+  readonly ocspResponse?: Uint8Array
   /** Shown to clients that ask for no name, or for one that no certificate has. Default: the first certificate is. */
   readonly default?: boolean
 }
@@ -51,6 +58,7 @@ export interface Certificate {
   readonly cert: string
   readonly key: string | Uint8Array
   readonly passphrase: string | undefined
+  readonly ocspResponse: Uint8Array | undefined
 }
 
 const block = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
@@ -86,6 +94,10 @@ export function parseCertificate(init: CertificateInit, path = 'certificate'): C
     cert: [...chain, ...more].map((certificate) => certificate.toString()).join(''),
     key: init.key,
     passphrase: init.passphrase,
+    ocspResponse:
+      init.ocspResponse === undefined
+        ? undefined
+        : parseOcspResponse(init.ocspResponse, `${path}.ocspResponse`),
     facts: Object.freeze({
       names: Object.freeze([...new Set(names)]),
       subject: oneLine(leaf.subject),

@@ -62,6 +62,8 @@ export interface ServerContext {
   readonly secureContext: SecureContext
   /** The certificate that is shown; with several kinds of key, the first. */
   readonly certificate: CertificateFacts
+  /** Stapled for clients that ask for it. */
+  readonly ocspResponse?: Uint8Array | undefined
 }
 
 /** The certificates of a TLS listener, chosen by server name, replaceable while connections go on. */
@@ -186,7 +188,12 @@ function serverContext(
       })),
       sessionIdContext: digest(`${id} ${shared.policy}`),
     })
-    return Object.freeze({ secureContext, certificate: certificates[0]!.facts })
+    const [{ facts, ocspResponse }] = certificates as [Certificate]
+    return Object.freeze({
+      secureContext,
+      certificate: facts,
+      ocspResponse: certificates.length === 1 ? ocspResponse : undefined,
+    })
   } catch (cause) {
     throw invalidOption(path, `OpenSSL refuses the certificate or a setting: ${message(cause)}`)
   }

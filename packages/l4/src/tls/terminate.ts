@@ -204,6 +204,7 @@ class Termination {
       ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
     })
     this.#socket = socket
+    staple(socket, context.ocspResponse)
     // OpenSSL refuses to renegotiate; this ends the connection of who tries.
     socket.disableRenegotiation()
     const failed = (error: Error): void => {
@@ -263,6 +264,15 @@ class Termination {
     this.#timer[Symbol.dispose]()
     this.#options.signal?.removeEventListener('abort', this.#abort)
   }
+}
+
+/** Gives OpenSSL the OCSP response that it staples when the client asks; Node has a way to say so for `tls.Server` only. */
+function staple(socket: TLSSocket, response: Uint8Array | undefined): void {
+  if (response === undefined) return
+  const { _handle: handle } = socket as unknown as {
+    _handle?: { setOCSPResponse?: (response: Buffer) => void } | null
+  }
+  handle?.setOCSPResponse?.(Buffer.from(response))
 }
 
 /** Node's code for OpenSSL's refusal of a client that has to have a certificate and presents none. */

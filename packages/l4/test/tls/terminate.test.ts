@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { SteelyardError } from '@steelyard/core'
 import { manualClock } from '@steelyard/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { clientHelloReader } from '../../src/tls/client-hello-reader.ts'
+import { tlsContexts } from '../../src/tls/contexts.ts'
 import { sslInfoOf } from '../../src/tls/facts.ts'
 import { terminate } from '../../src/tls/terminate.ts'
 import { nodeTransport } from '../../src/transport/node-transport.ts'
@@ -354,6 +355,45 @@ describe('sessions', () => {
     const socket = await client(server.port)
     expect(socket.getTLSTicket()).toBeUndefined()
     socket.destroy()
+  })
+})
+
+describe('OCSP stapling', () => {
+  const response = Uint8Array.from([0x30, 3, 0x0a, 1, 0])
+
+  async function stapled(
+    port: number,
+    servername: string,
+    ask = true,
+  ): Promise<Buffer | undefined> {
+    const client = tlsConnect({ port, host: '127.0.0.1', servername, ca, requestOCSP: ask })
+    let bytes: Buffer | undefined
+    client.on('OCSPResponse', (der: Buffer) => (bytes = der))
+    await once(client, 'secureConnect')
+    client.destroy()
+    return bytes
+  }
+
+  it('gives the response of the certificate that is shown to who asks, and follows a replacement', async () => {
+    const a = certificate('a', { ocspResponse: response })
+    await using server = await bed({ certificates: [a, certificate('b')] })
+    expect(await stapled(server.port, 'a.example')).toEqual(Buffer.from(response))
+    expect(await stapled(server.port, 'a.example', false)).toBeUndefined()
+    expect((await stapled(server.port, 'b.example'))?.length ?? 0).toBe(0)
+    const other = Uint8Array.from([0x30, 4, 0x0a, 1, 0, 5])
+    server.contexts.replace([{ ...a, ocspResponse: other }])
+    expect(await stapled(server.port, 'a.example')).toEqual(Buffer.from(other))
+  })
+
+  it.each([
+    ['text', Buffer.from('-----BEGIN')],
+    ['cut', response.subarray(0, 4)],
+    ['another structure', Uint8Array.from([0x30, 3, 0x02, 1, 0])],
+    ['a refusal', Uint8Array.from([0x30, 3, 0x0a, 1, 3])],
+  ])('is not made of %s', (_, ocspResponse) => {
+    expect(() => tlsContexts({ certificates: [certificate('a', { ocspResponse })] })).toThrow(
+      expect.objectContaining({ code: 'invalid-option', path: 'tls.certificates[0].ocspResponse' }),
+    )
   })
 })
 
