@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import {
   type Clock,
+  clockOption,
   type Emitter,
   type EventSource,
   emitter,
+  functionOption,
   type Lifecycle,
   type Logger,
   lifecycle,
   noMetrics,
+  objectOption,
   type Pool,
   parseDuration,
+  partOption,
   type Service,
   type SocketAddress,
   type StartOptions,
@@ -22,6 +26,7 @@ import {
   type TimerWheel,
   type Transport,
   type TransportError,
+  textOption,
   timerWheel,
 } from '@steelyard/core'
 import {
@@ -42,6 +47,7 @@ import { coverage } from './client/coverage.ts'
 import { H1Connection } from './client/h1-connection.ts'
 import type { H1Host, H1Settings } from './client/h1-options.ts'
 import { type H2Server, h2Server } from './client/h2/h2-server.ts'
+import type { ResponseWriter } from './client/response-writer.ts'
 import type { ConnectionFacts } from './exchange/connection-facts.ts'
 import type { ExchangeError } from './exchange/exchange-error.ts'
 import type { ExchangeHost, ExchangeSettings } from './exchange/exchange-host.ts'
@@ -124,6 +130,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   readonly random: () => number
   readonly pseudonym: string = `lb-${randomUUID().slice(-12)}`
   readonly scratch: Uint8Array = new Uint8Array(scratchBytes)
+  corked: ResponseWriter | undefined = undefined
   readonly spareHeads: RequestHead[] = []
   readonly counters: HttpCounters = new HttpCounters()
   #options: HttpBalancerOptions
@@ -146,17 +153,18 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   #nextConnection = 1
 
   constructor(options: HttpBalancerOptions) {
-    const target = listenTarget(options.listen)
+    const target = listenTarget(objectOption(options, 'httpBalancer').listen)
     this.#options = options
-    this.name = options.name ?? listenText(target)
-    this.clock = options.clock ?? systemClock
-    this.wheel = options.wheel ?? timerWheel({ clock: this.clock })
+    this.name = textOption(options.name ?? listenText(target), 'name')
+    this.clock = clockOption(options.clock ?? systemClock, 'clock')
+    const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
+    this.wheel = wheel ?? timerWheel({ clock: this.clock })
     this.log = options.log ?? silentLog
     this.transport = options.transport ?? nodeTransport()
-    this.random = options.random ?? Math.random
+    this.random = functionOption(options.random ?? Math.random, 'random')
     this.#ownBudget = options.retryBudget ?? retryBudget({ clock: this.clock })
-    const { transport, wheel, clock, log, random } = this
-    this.#upstreams = new Upstreams({ transport, wheel, clock, log, random })
+    const { transport, clock, log, random } = this
+    this.#upstreams = new Upstreams({ transport, wheel: this.wheel, clock, log, random })
     const selection = this.#upstreams.select()
     this.#all = httpSettings(options, this, (upstream, path) => selection.take(upstream, path))
     selection.commit()
@@ -247,7 +255,10 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   }
 
   reconfigure(change: HttpReconfiguration): void {
-    const options: HttpBalancerOptions = { ...this.#options, ...change }
+    const options: HttpBalancerOptions = {
+      ...this.#options,
+      ...objectOption(change, 'httpBalancer'),
+    }
     const selection = this.#upstreams.select()
     let all: HttpSettings
     try {
@@ -315,6 +326,8 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
     this.#runs.delete(run)
     this.counters.finished(run)
     if (record !== undefined) this.#tell(record)
+    // Its client's connection may have been over before.
+    if (this.#runs.size === 0) this.#emptied?.()
   }
 
   complain(error: unknown, what: string): void {

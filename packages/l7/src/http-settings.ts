@@ -1,4 +1,6 @@
 import {
+  flagOption,
+  functionOption,
   invalidOption,
   type Logger,
   listOption,
@@ -6,6 +8,8 @@ import {
   type Pool,
   parseDuration,
   parseSize,
+  partOption,
+  shown,
 } from '@steelyard/core'
 import { acceptProxy, type TlsContexts, type TlsContextsOptions, tlsContexts } from '@steelyard/l4'
 import type { BackendConnections } from './backend/connections.ts'
@@ -16,13 +20,16 @@ import { type H2Options, h2Settings } from './client/h2/h2-options.ts'
 import { compilePlan } from './exchange/compile-plan.ts'
 import type { ExchangeSettings } from './exchange/exchange-host.ts'
 import { filterChain } from './exchange/filter-chain.ts'
+import { filtersOption } from './exchange/filter-option.ts'
 import type { Plan } from './exchange/plan.ts'
 import { timeoutSettings } from './exchange/timeouts.ts'
 import { forwardingSettings } from './gate/forwarding-options.ts'
 import { gateSettings } from './gate/gate-options.ts'
-import type { HttpBalancerOptions } from './http-options.ts'
+import { choiceOption, countOption } from './gate/option-choice.ts'
+import type { HttpBalancerOptions, HttpLimits } from './http-options.ts'
 import { router } from './routing/router.ts'
-import { defaultHeadLimits } from './wire/limits.ts'
+import { isToken } from './wire/checked-field.ts'
+import { defaultHeadLimits, type HeadLimits } from './wire/limits.ts'
 
 /** {@link HttpBalancerOptions}, checked and compiled; replaced as a whole. */
 export interface HttpSettings extends ExchangeSettings, H1Settings {
@@ -52,9 +59,11 @@ export function httpSettings(
   host: SettingsHost,
   connections: (upstream: UpstreamOptions, path: string) => BackendConnections,
 ): HttpSettings {
-  const limits = objectOption(options.limits ?? {}, 'limits')
+  const limits = objectOption(objectOption(options, 'httpBalancer').limits ?? {}, 'limits')
   const timeouts = timeoutSettings(options.timeouts, 'timeouts')
-  const use = listOption(options.use ?? [], 'use')
+  const use = filtersOption(options.use ?? [], 'use')
+  if (options.onExchange !== undefined) functionOption(options.onExchange, 'onExchange')
+  partOption(options.retryBudget, 'tryRetry', 'retryBudget', 'make one with retryBudget()')
   const maxBody = parseSize(limits.body ?? 0, 'limits.body')
   const paths = new Map(
     listOption(options.routes, 'routes').map(
@@ -78,37 +87,40 @@ export function httpSettings(
     routes.entries.flatMap(({ target }) => (target.kind === 'forward' ? target.pools : [])),
   )
   const tls = options.tls === undefined ? undefined : contexts(options)
-  const { http2 = 'auto', continueBy = 'balancer', proxyStatus = true } = options
+  const { http2 = 'auto' } = options
   const forwarding = forwardingSettings({
     pseudonym: host.pseudonym,
-    ...options.forwarding,
+    ...objectOption(options.forwarding ?? {}, 'forwarding'),
     ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
   })
-  if (typeof http2 === 'string' && !['auto', 'off', 'prior-knowledge'].includes(http2)) {
-    throw invalidOption('http2', `"${http2}": use auto, off or prior-knowledge, or options`)
-  }
+  if (typeof http2 !== 'object') choiceOption(http2, ['auto', 'off', 'prior-knowledge'], 'http2')
   return Object.freeze({
     router: routes,
     chain: filterChain(use),
     timeouts,
     forwarding,
-    proxyStatus:
-      proxyStatus === false ? '' : proxyStatus === true ? forwarding.pseudonym : proxyStatus,
-    errorPages: options.errorPages,
-    continueBy,
+    proxyStatus: proxyStatusOf(options.proxyStatus ?? true, forwarding.pseudonym),
+    errorPages: partOption(
+      options.errorPages,
+      'pageFor',
+      'errorPages',
+      'use an object with a method pageFor',
+    ),
+    continueBy: choiceOption(
+      options.continueBy ?? 'balancer',
+      ['balancer', 'backend'],
+      'continueBy',
+    ),
     gate: gateSettings(options.gate ?? {}, 'gate'),
-    limits: {
-      maxBytes: parseSize(limits.head ?? defaultHeadLimits.maxBytes, 'limits.head'),
-      maxLine: parseSize(limits.line ?? defaultHeadLimits.maxLine, 'limits.line'),
-      maxLines: count(limits.lines ?? defaultHeadLimits.maxLines, 'limits.lines'),
-    },
+    limits: headLimits(limits),
     headTimeoutMs: timeouts.head,
     keepAliveMs: timeouts.keepAlive,
+    idleMs: timeouts.idle,
     maxRequests: count(limits.requests ?? 0, 'limits.requests'),
     discardBytes: 64 * 1024,
-    halfClose: options.halfClose ?? false,
+    halfClose: flagOption(options.halfClose ?? false, 'halfClose'),
     arrival: {
-      acl: options.acl,
+      acl: options.acl === undefined ? undefined : functionOption(options.acl, 'acl'),
       acceptProxy: options.acceptProxy === undefined ? undefined : acceptProxy(options.acceptProxy),
       tls,
       handshakeTimeoutMs: parseDuration(options.handshakeTimeout ?? '10s', 'handshakeTimeout'),
@@ -118,18 +130,38 @@ export function httpSettings(
     },
     h2: h2OptionsOf(http2),
     connectionLimit: count(limits.connections ?? 0, 'limits.connections'),
-    whenDown: options.whenDown ?? 'keep',
+    whenDown: choiceOption(options.whenDown ?? 'keep', ['keep', 'reset'], 'whenDown'),
     pools,
   })
 }
 
 function priorKnowledge(http2: HttpBalancerOptions['http2']): boolean {
-  return typeof http2 === 'object' && http2.priorKnowledge === true
+  if (typeof http2 !== 'object') return false
+  return flagOption(objectOption(http2, 'http2').priorKnowledge ?? false, 'http2.priorKnowledge')
+}
+
+function proxyStatusOf(value: string | boolean, pseudonym: string): string {
+  if (typeof value === 'boolean') return value ? pseudonym : ''
+  if (typeof value === 'string' && value.length <= 100 && isToken(value)) return value
+  throw invalidOption(
+    'proxyStatus',
+    `${shown(value)} is no token, such as edge-1, nor true or false`,
+  )
+}
+
+function headLimits(limits: HttpLimits): HeadLimits {
+  const size = (name: 'head' | 'line', preset: number): number =>
+    countOption(parseSize(limits[name] ?? preset, `limits.${name}`), 64, 1 << 20, `limits.${name}`)
+  return {
+    maxBytes: size('head', defaultHeadLimits.maxBytes),
+    maxLine: size('line', defaultHeadLimits.maxLine),
+    maxLines: countOption(limits.lines ?? defaultHeadLimits.maxLines, 1, 10_000, 'limits.lines'),
+  }
 }
 
 /** TLS with what we speak on top of it, unless the options say it. */
 function contexts({ tls, http2 = 'auto' }: HttpBalancerOptions): TlsContexts {
-  const given = tls as TlsContexts | TlsContextsOptions
+  const given = objectOption(tls as TlsContexts | TlsContextsOptions, 'tls')
   if ('select' in given) return given
   const alpn = http2 === 'off' ? ['http/1.1'] : ['h2', 'http/1.1']
   return tlsContexts({ alpn, alpnMismatch: 'ignore', ...given }, 'tls')
@@ -137,12 +169,11 @@ function contexts({ tls, http2 = 'auto' }: HttpBalancerOptions): TlsContexts {
 
 function h2OptionsOf(http2: HttpBalancerOptions['http2']): H2Options {
   if (typeof http2 !== 'object') return {}
-  const { priorKnowledge: _, ...rest } = http2
+  const { priorKnowledge: _, ...rest } = objectOption(http2, 'http2')
   h2Settings(rest, 'http2')
   return rest
 }
 
 function count(value: number, path: string): number {
-  if (Number.isInteger(value) && value >= 0) return value
-  throw invalidOption(path, 'use a whole number from 0')
+  return countOption(value, 0, Number.MAX_SAFE_INTEGER, path)
 }

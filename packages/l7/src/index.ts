@@ -154,6 +154,48 @@ export type {
   HttpReconfiguration,
 } from './http-options.ts'
 export type { InjectedRequest, InjectedResponse } from './inject.ts'
+export { type AccessLog, type AccessLogOptions, accessLog } from './observe/access-log.ts'
+export type { AliasOptions, AliasSet } from './observe/alias-metrics.ts'
+export {
+  type BufferedSink,
+  type BufferedSinkOptions,
+  bufferedSink,
+  type LineStream,
+} from './observe/buffered-sink.ts'
+export { combinedLine, commonLine, type LogUser } from './observe/common-line.ts'
+export { type HaproxyLineOptions, haproxyLine } from './observe/haproxy-line.ts'
+export { type HttpMetrics, type HttpMetricsOptions, httpMetrics } from './observe/http-metrics.ts'
+export { type JsonFieldsOption, jsonFields, jsonLine } from './observe/json-line.ts'
+export { latencyBuckets } from './observe/latency-buckets.ts'
+export { type LatencyHistogram, latencyHistogram } from './observe/latency-histogram.ts'
+export type { LogLine } from './observe/log-line.ts'
+export type { LogSink } from './observe/log-sink.ts'
+export { type LogReader, type LogValue, logVariableNames } from './observe/log-variable.ts'
+export type { MetricLimits } from './observe/metric-limits.ts'
+export type { RandomBytes } from './observe/random-ids.ts'
+export {
+  type ServerTimingOptions,
+  type ServerTimingPhase,
+  serverTiming,
+} from './observe/server-timing.ts'
+export { templateLine } from './observe/template-line.ts'
+export { terminationState } from './observe/termination-state.ts'
+export {
+  parseTraceParent,
+  readTraceState,
+  type TraceParent,
+  traceParentText,
+} from './observe/trace-context.ts'
+export { type TracePlace, traceOf } from './observe/trace-of.ts'
+export type { SpanAttribute, SpanStart, TracerPort, TraceSpan } from './observe/tracer.ts'
+export { type Tracing, type TracingOptions, tracing } from './observe/tracing.ts'
+export {
+  type TrafficRow,
+  type TrafficSnapshot,
+  type TrafficTable,
+  type TrafficTableOptions,
+  trafficTable,
+} from './observe/traffic-table.ts'
 export type {
   Action,
   AnswerAction,

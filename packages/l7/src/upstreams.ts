@@ -1,6 +1,8 @@
+import { invalidOption } from '@steelyard/core'
 import type { BackendConnections } from './backend/connections.ts'
 import { type UpstreamHost, upstreamConnections } from './backend/upstream-connections.ts'
 import type { UpstreamOptions } from './backend/upstream-options.ts'
+import { upstreamSettings } from './backend/upstream-settings.ts'
 
 /** The backend connections of one balancer: one set for each way of speaking to members, kept over reconfigurations. */
 export class Upstreams {
@@ -17,7 +19,8 @@ export class Upstreams {
     const made: BackendConnections[] = []
     return {
       take: (options, path) => {
-        const key = keyOf(options)
+        upstreamSettings(options, path)
+        const key = keyOf(options, path)
         let set = chosen.get(key) ?? this.#sets.get(key)
         if (set === undefined) {
           set = upstreamConnections(options, this.#host, path)
@@ -64,10 +67,15 @@ export interface UpstreamSelection {
 }
 
 /** Equal options have equal keys: everything in them is data. */
-function keyOf(options: UpstreamOptions): string {
-  return JSON.stringify(options, (_, value: unknown) => {
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-  })
+function keyOf(options: UpstreamOptions, path: string): string {
+  try {
+    return JSON.stringify(options, (_, value: unknown) => {
+      if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+      return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    })
+  } catch {
+    // A bigint, a circle, or a `toJSON` that throws.
+    throw invalidOption(path, 'has something in it that is no data')
+  }
 }

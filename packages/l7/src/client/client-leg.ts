@@ -60,8 +60,12 @@ export interface ClientEvents {
   /** The request is whole; with its trailers, forbidden names gone. */
   requestEnd(trailers: Head | undefined): void
   clientDrained(): void
-  /** The client is gone, or broke its protocol, before the exchange was over. Once. */
-  clientClosed(error: ExchangeError): void
+  /**
+   * The client is gone, or broke its protocol, before the exchange was over. Once.
+   *
+   * @param told - the status of the leg's own answer to that, if it gave one
+   */
+  clientClosed(error: ExchangeError, told?: number): void
 }
 
 /** Takes requests from client connections: makes an exchange for each. */

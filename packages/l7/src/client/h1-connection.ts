@@ -10,21 +10,15 @@ import { ExchangeError } from '../exchange/exchange-error.ts'
 import { replyForProblem } from '../gate/default-reply.ts'
 import { judgeRequest } from '../gate/judge-request.ts'
 import { ChunkedDecoder, type ChunkSink } from '../wire/chunked-decoder.ts'
-import { copyRange, type Head } from '../wire/head.ts'
+import type { Head } from '../wire/head.ts'
 import type { HeadProblem } from '../wire/head-problem.ts'
-import { putLatin1 } from '../wire/latin1.ts'
 import { type BodyLength, RequestHead, unknownLength } from '../wire/request-head.ts'
 import { RequestParser } from '../wire/request-parser.ts'
 import { ResponseHead } from '../wire/response-head.ts'
-import {
-  lastChunkRoom,
-  responseHeadRoom,
-  writeChunkSize,
-  writeLastChunk,
-  writeResponseHead,
-} from '../wire/write-head.ts'
+import type { ConnectionOption } from '../wire/write-head.ts'
 import type { ClientEvents, ClientHost, ClientLeg } from './client-leg.ts'
 import type { H1Host } from './h1-options.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 /** What the bytes that come next are. */
 const input = {
@@ -39,8 +33,7 @@ const input = {
   lingering: 5,
 } as const
 
-/** A chunk's size line and both its CRLFs, at most. */
-const chunkRoom = 24
+/** How long what a client still sends is read after our FIN, in milliseconds. */
 const lingerMs = 2000
 const empty = new Uint8Array(0)
 
@@ -78,15 +71,16 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
   /** The transport moves the bytes now. */
   #tunnelled = false
 
+  /** While lingering: what the client had not taken when we looked last, and since when it takes nothing. */
+  #unsent = 0
+  #unsentSince = 0
+
   // The response.
-  /** Bytes of the scratch buffer that wait for {@link H1Connection.flush}; other connections find it empty. */
-  #corked = 0
+  readonly #writer: ResponseWriter
   #headSent = false
   #responseDone = false
   /** The exchange looks at the request no more. */
   #released = false
-  #chunkedOut = false
-  #noBody = false
   #close = false
   #continueSent = false
 
@@ -94,6 +88,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#host = host
     this.#clientHost = clientHost
     this.#stream = stream
+    this.#writer = new ResponseWriter(host, stream)
     this.connection = connection
     this.#parser = new RequestParser(host.settings.limits)
     this.#timer = new WheelTimer(() => this.#expired())
@@ -113,7 +108,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#stream.handler = this
     this.#arm(this.#host.settings.headTimeoutMs)
     if (early.length > 0) this.#work(early)
-    if (!this.#over && this.#held.length === 0) this.#resume()
+    this.#proceed()
   }
 
   /** No more requests: ends now when idle, else after the response. */
@@ -140,6 +135,8 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     if (this.#over) return
     if (this.#held.length > 0) return this.#hold(bytes)
     this.#work(bytes)
+    // Whoever held the stream back may have let go within.
+    if (this.#paused) this.#proceed()
   }
 
   ended(_stream: Stream): void {
@@ -149,20 +146,19 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       this.#events?.requestEnd(undefined)
       return
     }
-    if (this.#input === input.lingering) return this.#finishOff()
-    const events = this.#events
-    if (events === undefined) {
-      this.#leave()
-      this.#stream.destroy()
-      return
-    }
+    // The stream closes by itself when all is written.
+    if (this.#input === input.lingering) return
+    // Its last response may still be on its way.
+    if (this.#events === undefined) return this.#endGently()
     // Whoever waits for a response does not send FIN first, unless it is a tool that says so.
     if (this.#input === input.whole && this.#host.settings.halfClose) return
     this.#clientGone(undefined)
   }
 
   drained(_stream: Stream): void {
-    this.#events?.clientDrained()
+    this.#writer.full = false
+    if (this.#events !== undefined) this.#events.clientDrained()
+    else if (!this.#over) this.#proceed()
   }
 
   closed(_stream: Stream, error: TransportError | undefined): void {
@@ -210,14 +206,13 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
   sendInformational(head: ResponseHead): void {
     if (this.#over || this.#headSent || this.request.version === 10) return
     this.#compose(head, 0, true, '')
-    this.flush()
+    this.#writer.flush()
   }
 
   sendHead(head: ResponseHead, length: BodyLength, noBody: boolean, close: boolean): void {
     if (this.#over || this.#headSent) return
     const { request } = this
     this.#headSent = true
-    this.#noBody = noBody
     const old = request.version === 10
     const { settings, draining } = this.#host
     if (
@@ -230,42 +225,16 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     ) {
       this.#close = true
     }
-    this.#chunkedOut = length === unknownLength && !noBody && !old
     this.#compose(head, length, noBody, this.#close ? 'close' : old ? 'keep-alive' : '')
   }
 
   sendBody(bytes: Uint8Array): boolean {
     if (this.#over) return true
-    if (this.#noBody || bytes.length === 0) return true
-    const { scratch } = this.#host
-    const { length } = bytes
-    const at = this.#corked
-    if (!this.#chunkedOut) {
-      if (at === 0) return this.#stream.write(bytes)
-      if (at + length <= scratch.length) {
-        this.#corked = copyRange(bytes, 0, length, scratch, at)
-        return this.flush()
-      }
-      this.flush()
-      return this.#stream.write(bytes)
-    }
-    if (at + length + chunkRoom > scratch.length) {
-      this.flush()
-      if (length + chunkRoom > scratch.length) return this.#bigChunk(bytes)
-    }
-    let end = writeChunkSize(scratch, this.#corked, length)
-    end = copyRange(bytes, 0, length, scratch, end)
-    scratch[end] = 0x0d
-    scratch[end + 1] = 0x0a
-    this.#corked = end + 2
-    return this.flush()
+    return this.#input === input.tunnel ? this.#stream.write(bytes) : this.#writer.body(bytes)
   }
 
-  flush(): boolean {
-    const length = this.#corked
-    if (length === 0) return true
-    this.#corked = 0
-    return this.#stream.write(this.#host.scratch.subarray(0, length))
+  flush(): void {
+    this.#writer.flush()
   }
 
   finish(trailers: Head | undefined): void {
@@ -275,19 +244,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       this.#stream.end()
       return
     }
-    if (this.#chunkedOut) {
-      const wanted = this.request.acceptsTrailers ? trailers : undefined
-      const room = lastChunkRoom(wanted)
-      const { scratch } = this.#host
-      if (this.#corked + room > scratch.length) this.flush()
-      if (room <= scratch.length) {
-        this.#corked = writeLastChunk(scratch, this.#corked, wanted)
-      } else {
-        const bytes = new Uint8Array(room)
-        this.#stream.write(bytes.subarray(0, writeLastChunk(bytes, 0, wanted)))
-      }
-    }
-    this.flush()
+    this.#writer.end(this.request.acceptsTrailers ? trailers : undefined)
     this.#responseDone = true
     this.#events = undefined
     if (this.#close) this.#endGently()
@@ -310,7 +267,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
 
   abort(error: ExchangeError | undefined): void {
     if (this.#over) return
-    this.#corked = 0
+    this.#writer.drop()
     this.#leave()
     // A cut that looks like a cut: FIN would look like the end of a response that ends with its connection.
     void error
@@ -323,7 +280,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     if (this.#over) return
     this.#headSent = true
     this.#compose(head, 0, true, 'upgrade')
-    this.flush()
+    this.#writer.flush()
     this.#input = input.tunnel
     this.#host.wheel.disarm(this.#timer)
     this.#bodyWanted = false
@@ -358,6 +315,10 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     while (at < end && !this.#over) {
       switch (this.#input) {
         case input.head:
+          if (!this.#readable()) {
+            this.#working = false
+            return this.#hold(bytes.subarray(at))
+          }
           at = this.#readHead(bytes, at, end)
           break
         case input.counted: {
@@ -436,8 +397,6 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#headSent = false
     this.#responseDone = false
     this.#released = false
-    this.#chunkedOut = false
-    this.#noBody = false
     this.#close = false
     this.#continueSent = false
     this.#discarding = false
@@ -485,15 +444,17 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       source: 'client',
       phase: 'request-body',
     })
-    if (events === undefined || this.#headSent) {
+    // It is thrown away, and was answered.
+    if (events === undefined) return this.#endGently()
+    if (this.#headSent) {
       this.#leave()
       this.#stream.reset()
-      events?.clientClosed(error)
+      events.clientClosed(error)
       return
     }
     this.#events = undefined
     this.#answerProblem(problem)
-    events.clientClosed(error)
+    events.clientClosed(error, problem.status)
   }
 
   /** The exchange is over and its request whole: the next one may come. */
@@ -514,12 +475,24 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       this.#held = empty
       this.#work(held)
     }
-    if (!this.#over && this.#held.length === 0) this.#resume()
+    if (this.#over || this.#held.length > 0) return
+    // Behind a whole request it reads on, to hear when the client goes away.
+    if (this.#input === input.whole || this.#readable()) this.#resume()
   }
 
+  /** May more be worked off? */
   #readable(): boolean {
-    if (this.#input === input.head || this.#input === input.lingering) return true
-    return this.#input !== input.whole && this.#bodyWanted
+    switch (this.#input) {
+      case input.head:
+        // Who does not read its responses is not given more of them.
+        return !this.#writer.full || this.#parser.state === 'partial'
+      case input.lingering:
+        return true
+      case input.whole:
+        return false
+      default:
+        return this.#bodyWanted
+    }
   }
 
   #hold(bytes: Uint8Array): void {
@@ -557,8 +530,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     head.add('content-type', 'text/plain; charset=utf-8')
     const text = typeof reply.body === 'string' ? reply.body : ''
     this.#compose(head, text.length, false, 'close')
-    this.#corked = putLatin1(this.#host.scratch, this.#corked, text)
-    this.flush()
+    this.#writer.text(text)
     this.#endGently()
   }
 
@@ -569,44 +541,20 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#held = empty
     this.#input = input.lingering
     this.#stream.end()
-    if (this.#ended) return this.#finishOff()
+    this.#unsent = this.#stream.pending
+    this.#unsentSince = this.#host.clock.now()
     this.#arm(lingerMs)
     this.#resume()
-  }
-
-  /** Both directions are at their end. */
-  #finishOff(): void {
-    if (this.#stream.pending === 0) {
-      this.#leave()
-      this.#stream.destroy()
-    }
-    // Else the stream closes by itself when all is written; the linger timer bounds it.
   }
 
   #compose(
     head: ResponseHead,
     length: BodyLength,
     noBody: boolean,
-    connection: 'keep-alive' | 'close' | 'upgrade' | '',
+    connection: ConnectionOption,
   ): void {
-    const room = responseHeadRoom(head)
-    const { scratch } = this.#host
     const version = this.request.version === 10 ? 10 : 11
-    if (room <= scratch.length) {
-      this.#corked = writeResponseHead(scratch, 0, head, length, noBody, version, connection)
-      return
-    }
-    const bytes = new Uint8Array(room)
-    const end = writeResponseHead(bytes, 0, head, length, noBody, version, connection)
-    this.#stream.write(bytes.subarray(0, end))
-  }
-
-  #bigChunk(bytes: Uint8Array): boolean {
-    const { scratch } = this.#host
-    const end = writeChunkSize(scratch, 0, bytes.length)
-    this.#stream.write(scratch.subarray(0, end))
-    this.#stream.write(bytes)
-    return this.#stream.write(crlfBytes)
+    this.#writer.head(head, length, noBody, version, connection)
   }
 
   #clientGone(error: TransportError | undefined): void {
@@ -623,11 +571,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
 
   #expired(): void {
     if (this.#over) return
-    if (this.#input === input.lingering) {
-      this.#leave()
-      this.#stream.destroy()
-      return
-    }
+    if (this.#input === input.lingering) return this.#lingered()
     if (this.#input !== input.head) {
       // An exchange is at work, and has timers of its own; a body that is thrown away may not take for ever.
       if (this.#responseDone) this.#endGently()
@@ -646,6 +590,25 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#endGently()
   }
 
+  /** The time for what the client still sends is over; what it still takes may go on. */
+  #lingered(): void {
+    const { clock, settings } = this.#host
+    const { pending } = this.#stream
+    const now = clock.now()
+    if (pending < this.#unsent) {
+      this.#unsent = pending
+      this.#unsentSince = now
+      return this.#arm(lingerMs)
+    }
+    if (pending > 0 && (settings.idleMs === 0 || now - this.#unsentSince < settings.idleMs)) {
+      return this.#arm(lingerMs)
+    }
+    this.#leave()
+    // What is not sent is not whole, and that has to be seen.
+    if (pending > 0) this.#stream.reset()
+    else this.#stream.destroy()
+  }
+
   #leave(): void {
     if (this.#over) return
     this.#over = true
@@ -658,7 +621,6 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
 const continueBytes = ascii('HTTP/1.1 100 Continue\r\n\r\n')
-const crlfBytes = ascii('\r\n')
 const headTimeout: HeadProblem = {
   status: 408,
   code: 'bad-request',

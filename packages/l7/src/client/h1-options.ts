@@ -1,6 +1,7 @@
 import type { Clock, TimerWheel, Transport } from '@steelyard/core'
 import type { GateSettings } from '../gate/gate-options.ts'
 import type { HeadLimits } from '../wire/limits.ts'
+import type { WriterHost } from './response-writer.ts'
 
 /** What HTTP/1.1 connections need of their listener; read anew for each request, so that it may change. */
 export interface H1Settings {
@@ -9,6 +10,8 @@ export interface H1Settings {
   /** Milliseconds: see `ExchangeTimeouts.head` and `.keepAlive`. */
   readonly headTimeoutMs: number
   readonly keepAliveMs: number
+  /** The end of a response may wait so long for a client that takes nothing; 0 for ever. */
+  readonly idleMs: number
   /** Requests a connection may carry; 0 for any number. */
   readonly maxRequests: number
   /** What is read and thrown away of a request body that nobody wants, before the connection ends instead. */
@@ -18,12 +21,10 @@ export interface H1Settings {
 }
 
 /** What all connections of one listener share. */
-export interface H1Host {
+export interface H1Host extends WriterHost {
   readonly transport: Transport
   readonly clock: Clock
   readonly wheel: TimerWheel
-  /** For composing what is written at once; used only within one call. */
-  readonly scratch: Uint8Array
   readonly settings: H1Settings
   /** No more requests are wanted: connections end after the one at work. */
   readonly draining: boolean

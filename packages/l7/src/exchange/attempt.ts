@@ -31,6 +31,8 @@ export class Attempt implements LegSeeker {
   sentAt = -1
   /** The request has been sent to its end. */
   whole = false
+  /** The response has come to its end. */
+  answered = false
   over = false
   readonly #pool: Pool
   readonly #owner: AttemptOwner

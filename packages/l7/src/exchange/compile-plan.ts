@@ -1,13 +1,23 @@
-import { type Pool, parseSize } from '@steelyard/core'
+import {
+  functionOption,
+  listOption,
+  objectOption,
+  type Pool,
+  parseSize,
+  textOption,
+} from '@steelyard/core'
 import type { BackendConnections } from '../backend/connections.ts'
 import type { UpstreamOptions } from '../backend/upstream-options.ts'
+import { tokenOption } from '../filters/field-option.ts'
 import type { AnswerAction, ForwardAction } from '../routing/action.ts'
 import { fieldChanges } from '../routing/field-changes.ts'
+import { poolsOption } from '../routing/forward.ts'
 import { rewriteOf } from '../routing/rewrite.ts'
 import type { Route } from '../routing/route.ts'
 import { splitter } from '../routing/splitter.ts'
 import type { Exchange } from './exchange.ts'
 import { filterChain } from './filter-chain.ts'
+import { filtersOption } from './filter-option.ts'
 import type { HttpFilter } from './http-filter.ts'
 import type { AnswerPlan, ForwardPlan, Plan } from './plan.ts'
 import { retryRules } from './retry-rules.ts'
@@ -32,11 +42,16 @@ export function compilePlan(route: Route, path: string, context: PlanContext): P
   const { action } = route
   return action.kind === 'forward'
     ? forwardPlan(action, route, path, context)
-    : answerPlan(action, context)
+    : answerPlan(action, path, context)
 }
 
-function answerPlan({ answer, use = [] }: AnswerAction, context: PlanContext): AnswerPlan {
+function answerPlan(
+  { answer, use = [] }: AnswerAction,
+  path: string,
+  context: PlanContext,
+): AnswerPlan {
   const { timeouts } = context
+  filtersOption(use, `${path}.use`)
   return Object.freeze({
     kind: 'answer',
     chain: filterChain([...context.use, ...use]),
@@ -46,16 +61,29 @@ function answerPlan({ answer, use = [] }: AnswerAction, context: PlanContext): A
 }
 
 function forwardPlan(
-  { pools, sticky, options }: ForwardAction,
+  { pools: given, sticky, options }: ForwardAction,
   route: Route,
   path: string,
   context: PlanContext,
 ): ForwardPlan {
-  const { upstream = {}, use = [], rewrite, upgrades = ['websocket'] } = options
+  const {
+    upstream = {},
+    use = [],
+    rewrite,
+    upgrades = ['websocket'],
+    hashKey,
+  } = objectOption(options, path)
+  // Those of an action that was written by hand were not looked at yet.
+  const pools = poolsOption(listOption(given, `${path}.pools`), `${path}.pools`)
+  if (sticky !== undefined) tokenOption(sticky, `${path}.sticky`)
   const split = pools.length > 1 ? splitter(pools, sticky, context.random) : undefined
   const only = pools[0]!.pool
-  const requestFields = mergedFields(options.setHeaders, options.requestHeaders)
-  const filters = [...context.use, ...use, ...(split?.filter === undefined ? [] : [split.filter])]
+  const requestFields = mergedFields(options, path)
+  const filters = [
+    ...context.use,
+    ...filtersOption(use, `${path}.use`),
+    ...(split?.filter === undefined ? [] : [split.filter]),
+  ]
   return Object.freeze({
     kind: 'forward',
     chain: filterChain(filters),
@@ -69,7 +97,9 @@ function forwardPlan(
       options.maxBody === undefined
         ? context.maxBody
         : parseSize(options.maxBody, `${path}.maxBody`),
-    upgrades: upgrades.map((name) => name.toLowerCase()),
+    upgrades: listOption(upgrades, `${path}.upgrades`).map((name, index) =>
+      textOption(name, `${path}.upgrades[${index}]`).toLowerCase(),
+    ),
     rewrite:
       rewrite === undefined ? undefined : rewriteOf(rewrite, route.match, `${path}.rewrite`).apply,
     requestFields:
@@ -80,14 +110,16 @@ function forwardPlan(
       options.responseHeaders === undefined
         ? undefined
         : fieldChanges(options.responseHeaders, `${path}.responseHeaders`),
-    hashKey: options.hashKey,
+    hashKey: hashKey === undefined ? undefined : functionOption(hashKey, `${path}.hashKey`),
   })
 }
 
 function mergedFields(
-  set: ForwardAction['options']['setHeaders'],
-  changes: ForwardAction['options']['requestHeaders'],
+  { setHeaders, requestHeaders }: ForwardAction['options'],
+  path: string,
 ): ForwardAction['options']['requestHeaders'] {
-  if (set === undefined) return changes
-  return { ...changes, set: { ...changes?.set, ...set } }
+  if (setHeaders === undefined) return requestHeaders
+  const { set, ...others } = objectOption(requestHeaders ?? {}, `${path}.requestHeaders`)
+  const before = objectOption(set ?? {}, `${path}.requestHeaders.set`)
+  return { ...others, set: { ...before, ...objectOption(setHeaders, `${path}.setHeaders`) } }
 }

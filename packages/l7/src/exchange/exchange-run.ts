@@ -87,10 +87,9 @@ export class ExchangeRun
   #failure: ExchangeError | undefined = undefined
   /** An idle connection was closed at the very moment that the request went out on it. */
   #raced = false
+  /** The member has asked for the body. */
+  #continued = false
   #tunnel: Tunnel | undefined = undefined
-  /** Bytes that went through the tunnel. */
-  #tunnelIn = 0
-  #tunnelOut = 0
   #bodySeen = 0
   /** The body is read before a member is troubled, when it has at most so many bytes; 0 when not. */
   #gather = 0
@@ -145,11 +144,11 @@ export class ExchangeRun
   }
 
   get bytesIn(): number {
-    return this.#body.bytesIn + this.#tunnelIn
+    return this.#body.bytesIn + (this.#tunnel?.bytesIn ?? 0)
   }
 
   get bytesOut(): number {
-    return this.#response.bytesOut + this.#tunnelOut
+    return this.#response.bytesOut + (this.#tunnel?.bytesOut ?? 0)
   }
 
   get sentHead(): ResponseHead | undefined {
@@ -208,11 +207,14 @@ export class ExchangeRun
 
   /** The member went down, and exchanges on it shall not go on. */
   memberDown(pool: Pool, backend: Backend): void {
-    const attempt = this.#attempt
-    if (this.#over || attempt === undefined || this.pool !== pool) return
-    if (attempt.backend.id !== backend.id) return
-    const why = `${backend.address} went down`
-    this.attemptFailed(attempt, this.#error('backend-closed', 'backend', this.#phase(), why))
+    if (this.pool !== pool) return
+    for (const attempt of [this.#rival, this.#attempt]) {
+      // One that has answered to the end needs its member no more.
+      if (attempt === undefined || attempt.over || attempt.answered) continue
+      if (attempt.backend.id !== backend.id) continue
+      const why = `${backend.address} went down`
+      this.attemptFailed(attempt, this.#error('backend-closed', 'backend', this.#phase(), why))
+    }
   }
 
   // 1. The filters, and what the route says.
@@ -284,6 +286,7 @@ export class ExchangeRun
   }
 
   requestGathered(): void {
+    if (this.#over) return
     this.#deadline.clear()
     this.#choice?.next()
   }
@@ -337,6 +340,7 @@ export class ExchangeRun
 
   /** Makes the head that goes to the member, then asks for a connection. */
   #begin(attempt: Attempt): void {
+    if (!this.#body.repeatable) return this.#incomplete(attempt)
     this.attempts += 1
     this.#attempt = attempt
     this.lastBackend = attempt.backend
@@ -371,6 +375,13 @@ export class ExchangeRun
     this.#seek(attempt, head)
   }
 
+  /** More of the body came than could be kept, and nobody has taken it. */
+  #incomplete(attempt: Attempt): void {
+    attempt.abandon()
+    const why = 'a transform of the request gave more than can be kept before a member takes it'
+    this.#fail(this.#failure ?? this.#error('hook-failed', 'system', 'pick', why))
+  }
+
   /** Asks the filters; false when it went another way. */
   #mayAttempt(attempt: Attempt): boolean {
     for (const filter of this.#chain.attempt) {
@@ -384,8 +395,11 @@ export class ExchangeRun
       if (verdict === undefined) continue
       const choice = this.#choice!
       this.attempts -= 1
-      this.#attempt = undefined
+      this.#attempt = this.#rival
+      this.#rival = undefined
       attempt.abandon()
+      // The one that it was to race with goes on alone.
+      if (this.#attempt !== undefined) return false
       choice.exclude(attempt.slot)
       if (verdict === 'pass' && choice.hasUntried) choice.next()
       else {
@@ -427,7 +441,11 @@ export class ExchangeRun
       () => {
         if (!attempt.over) this.#seek(attempt, head)
       },
-      (error: unknown) => this.#hookFailed(error, this.#what),
+      (error: unknown) => {
+        // It may be of an attempt that was given up while it was thinking.
+        if (attempt.over) this.complain(error, this.#what)
+        else this.#hookFailed(error, this.#what)
+      },
     )
   }
 
@@ -457,7 +475,11 @@ export class ExchangeRun
     attempt.sentAt = clock.now()
     this.reused = leg.reused
     this.connectMs = leg.reused ? 0 : attempt.sentAt - attempt.begunAt
-    leg.sendHead(head, this.#body.length, head.upgrade)
+    try {
+      leg.sendHead(head, this.#body.length, head.upgrade)
+    } catch (error) {
+      return this.#hookFailed(error, this.#what)
+    }
     if (spareHeads.length < 64) spareHeads.push(head)
     if (attempt.over) return
     if (this.#rival !== undefined) {
@@ -465,27 +487,32 @@ export class ExchangeRun
       return this.#body.repeatTo(leg)
     }
     this.#body.sendTo(leg)
-    if (attempt.over || this.#response.begun || this.#response.thinking) return
-    if (attempt.whole) this.#awaitFirstByte(attempt)
-    else this.#awaitBody()
+    if (attempt.over || attempt.whole || this.#response.begun || this.#response.thinking) return
+    const { request } = this.leg
+    // Who waits for the member's word to send its body is not slow.
+    if (request.expectsContinue && this.#settings.continueBy === 'backend' && !this.#continued) {
+      this.#awaitFirstByte(attempt)
+    } else this.#awaitBody()
   }
 
   requestBody(bytes: Uint8Array): void {
-    if (this.#tunnel !== undefined) this.#tunnel.fromClient(bytes)
-    else if (!this.#over) this.#body.body(bytes)
+    if (this.#tunnel !== undefined) return this.#tunnel.fromClient(bytes)
+    if (this.#over) return
+    // Answered early: what moves either way shows that it goes on.
+    if (this.#response.begun) this.moved()
+    this.#body.body(bytes)
   }
 
   requestEnd(trailers: Head | undefined): void {
     if (this.#tunnel !== undefined) return this.#tunnel.clientEnded()
-    if (this.#over) return
-    this.#body.end(trailers)
-    const attempt = this.#attempt
-    if (attempt?.whole !== true || attempt.over || attempt.leg === undefined) return
-    if (!this.#response.begun && !this.#response.thinking) this.#awaitFirstByte(attempt)
+    if (!this.#over) this.#body.end(trailers)
   }
 
   requestSent(): void {
-    if (this.#attempt !== undefined) this.#attempt.whole = true
+    const attempt = this.#attempt
+    if (attempt === undefined) return
+    attempt.whole = true
+    if (!this.#response.begun && !this.#response.thinking) this.#awaitFirstByte(attempt)
   }
 
   requestTooLarge(limit: number): void {
@@ -506,7 +533,7 @@ export class ExchangeRun
   attemptInformational(attempt: Attempt, head: ResponseHead): void {
     if (attempt !== this.#attempt || this.#response.begun) return
     const { status } = head
-    if (status === 100) return this.leg.sendContinue()
+    if (status === 100) return this.#continue(attempt)
     prepareResponse(head, this.#settings.forwarding)
     const filters = this.#chain.informational
     if (filters.length > 0) {
@@ -518,6 +545,16 @@ export class ExchangeRun
       }
     }
     this.leg.sendInformational(head)
+  }
+
+  /** The member wants the body. */
+  #continue(attempt: Attempt): void {
+    if (this.#continued || this.#settings.continueBy === 'balancer') return
+    this.#continued = true
+    this.leg.sendContinue()
+    if (attempt.whole) return
+    this.#body.continued()
+    this.#awaitBody()
   }
 
   attemptHead(attempt: Attempt, head: ResponseHead): void {
@@ -560,6 +597,8 @@ export class ExchangeRun
     if (this.#tunnel !== undefined) return this.#tunnel.backendEnded()
     // An early answer: the rest of the request is of no interest, and its connection of no more use.
     if (!attempt.whole) attempt.leg?.abort()
+    this.#body.leave()
+    attempt.answered = true
     // It may serve somebody else from now on. The pool's count goes down at the very end: who waits for it would
     // otherwise begin in the middle of our response.
     attempt.leg = undefined
@@ -576,10 +615,7 @@ export class ExchangeRun
     if (attempt.over) return
     if (this.#tunnel !== undefined) return this.#tunnel.failed(error)
     if (this.#rival !== undefined) {
-      // The other one is still at it.
-      if (attempt === this.#attempt) this.#attempt = this.#rival
-      this.#rival = undefined
-      return attempt.abandon()
+      return this.#leaveToRival(attempt)
     }
     if (attempt !== this.#attempt) return
     if (this.#response.begun || this.#response.thinking) return this.#end(error)
@@ -590,13 +626,22 @@ export class ExchangeRun
       ? retries.onConnect
       : error.code === 'first-byte-timeout'
         ? retries.onTimeout
-        : retries.onReset && error.code !== 'bad-response'
+        : retries.onReset && error.source === 'backend' && error.code !== 'bad-response'
     const stale = error.replayable && attempt.leg?.reused === true
     if (wanted && this.#mayTryAgain(!unsent, stale)) {
       if (stale) this.#raced = true
       return this.#tryAgain(attempt, false, stale)
     }
     this.#fail(error)
+  }
+
+  /** Of two that race this one failed: the other one is still at it. */
+  #leaveToRival(attempt: Attempt): void {
+    const other = attempt === this.#attempt ? this.#rival! : this.#attempt!
+    this.#attempt = other
+    this.lastBackend = other.backend
+    this.#rival = undefined
+    attempt.abandon()
   }
 
   /** Tells the pool how the member did. */
@@ -634,8 +679,12 @@ export class ExchangeRun
     const grpc = head.indexOf(Field.grpcStatus)
     const wanted =
       retries.retriesStatus(head.status) || (grpc >= 0 && retries.retriesGrpc(head.valueAt(grpc)))
-    if (!wanted || !this.#mayTryAgain(true, false)) return false
-    this.#win(attempt)
+    if (!wanted) return false
+    if (this.#rival !== undefined) {
+      this.#leaveToRival(attempt)
+      return true
+    }
+    if (!this.#mayTryAgain(true, false)) return false
     this.#tryAgain(attempt, true, false)
     return true
   }
@@ -692,12 +741,11 @@ export class ExchangeRun
     else if (!this.#over) this.#response.clientDrained()
   }
 
-  responseBegun(status: number, length: number): void {
+  responseBegun(status: number, watched: boolean): void {
     this.status = status
     const { idle } = this.#plan?.timeouts ?? this.#settings.timeouts
-    // An empty body ends in the same breath; everything else is watched.
-    if (length === 0) this.#deadline.clear()
-    else this.#deadline.await('response', idle)
+    if (watched) this.#deadline.await('response', idle)
+    else this.#deadline.clear()
   }
 
   moved(): void {
@@ -741,17 +789,14 @@ export class ExchangeRun
       transport,
       wheel,
       idleMs: this.#plan!.timeouts.tunnel,
-      ended: (bytesIn, bytesOut, by, error) => {
-        this.#tunnelIn = bytesIn
-        this.#tunnelOut = bytesOut
-        this.#complete(error?.code ?? 'done', by, error)
-      },
+      ended: (by, error) => this.#complete(error?.code ?? 'done', by, error),
     })
     this.#tunnel.open(head)
   }
 
-  clientClosed(error: ExchangeError): void {
+  clientClosed(error: ExchangeError, told = 0): void {
     if (this.#over) return
+    if (told > 0) this.status = told
     if (this.#tunnel !== undefined) return this.#tunnel.failed(error)
     this.#complete(error.code, error.source === 'system' ? 'balancer' : 'client', error)
   }
@@ -763,7 +808,12 @@ export class ExchangeRun
       this.leg.abort(undefined)
       return this.#complete(verdict.reason ?? 'dropped', 'balancer', undefined)
     }
-    const afterMs = verdict.after === undefined ? 0 : parseDuration(verdict.after)
+    let afterMs: number
+    try {
+      afterMs = parseDuration(verdict.after ?? 0)
+    } catch (error) {
+      return this.#hookFailed(error, this.#what)
+    }
     if (afterMs === 0) return this.#answer(verdict, verdict.reason ?? 'replied', undefined)
     this.#afterTarpit = verdict
     this.#deadline.await('tarpit', afterMs)
@@ -818,13 +868,11 @@ export class ExchangeRun
     const complain = this.complain.bind(this)
     const { errorPages, proxyStatus: pseudonym } = this.#settings
     const { head, body } = ownAnswer(reply, error !== undefined, this, errorPages, complain)
-    const { status } = head
     if (error !== undefined && pseudonym !== '') {
       head.add('proxy-status', proxyStatus(error, pseudonym))
     }
-    const noBody = this.request.method === 'HEAD' || status === 204 || status === 304
     this.responseAt = this.#host.clock.now()
-    this.#response.answer(head, body, noBody, reply.close === true, this.#keepsHead)
+    this.#response.answer(head, body, reply.close === true, this.#keepsHead)
     if (this.#over) return
     if (!this.#body.whole) this.leg.discardBody()
     this.leg.finish(undefined)
@@ -897,20 +945,22 @@ export class ExchangeRun
   }
 
   #bodyStalled(): void {
-    const { body, bodyRate } = this.#plan!.timeouts
-    const { bytesIn, progress, wanted, askedAt, whole } = this.#body
-    if (whole) return
+    const { body: limit, bodyRate } = this.#plan!.timeouts
+    const { bytesIn, progress, wanted, wantedSince } = this.#body
+    const now = this.#host.clock.now()
     const moved = progress > this.#bodySeen
     if (!wanted) {
       if (moved) return this.#awaitBody()
-      const why = `it took nothing of the request for ${body} ms`
+      const why = `it took nothing of the request for ${limit} ms`
       return this.#end(this.#error('idle-timeout', 'backend', 'request-body', why))
     }
-    const elapsed = this.#host.clock.now() - askedAt
-    if (moved && bytesIn * 1000 >= bodyRate * elapsed) return this.#awaitBody()
+    const left = wantedSince + limit - now
+    if (!moved && left > 0) return this.#deadline.await('request-body', left)
+    // Without what the member took: only in this time could the client be slow.
+    if (moved && bytesIn * 1000 >= bodyRate * this.#body.wantedMs(now)) return this.#awaitBody()
     const why = moved
       ? `the request's body comes at less than ${bodyRate} bytes a second`
-      : `no byte of the request's body came for ${body} ms`
+      : `no byte of the request's body came for ${limit} ms`
     this.#end(this.#error('body-timeout', 'client', 'request-body', why))
   }
 

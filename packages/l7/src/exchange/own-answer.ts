@@ -36,18 +36,30 @@ export function ownAnswer(
       complain(error, 'an error page')
     }
   }
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    complain(new TypeError('a status is a whole number from 200 to 599'), 'an answer')
+    status = 500
+  }
+  if (body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    complain(new TypeError('a body is a text or bytes'), 'an answer')
+    body = undefined
+  }
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? nothing)
   head.status = status
   const edits = new ResponseEdits().on(head, bytes.length)
-  try {
-    for (const [name, value] of Object.entries(reply.headers ?? {})) {
+  for (const [name, value] of Object.entries(reply.headers ?? {})) {
+    try {
       for (const one of typeof value === 'string' ? [value] : value) edits.add(name, one)
+    } catch (error) {
+      complain(error, 'a field of an answer')
     }
-  } catch (error) {
-    complain(error, 'a field of an answer')
   }
-  if (contentType !== undefined) edits.set('content-type', contentType)
-  else if (typeof body === 'string' && !edits.has('content-type')) {
+  try {
+    if (contentType !== undefined) edits.set('content-type', contentType)
+  } catch (error) {
+    complain(error, 'the type of an error page')
+  }
+  if (typeof body === 'string' && !edits.has('content-type')) {
     edits.set('content-type', 'text/plain; charset=utf-8')
   }
   return { head, body: bytes }

@@ -16,6 +16,8 @@ export interface RequestOwner {
   requestTooLarge(limit: number): void
   /** A transform of the body threw or gave up. */
   requestFailed(error: unknown): void
+  /** A transform threw when it was let go. */
+  complain(error: unknown, what: string): void
 }
 
 /** How a {@link RequestRelay} works, as the route says. */
@@ -29,6 +31,9 @@ export interface RequestRelayInit {
   readonly answersContinue: boolean
 }
 
+/** A transform may give bytes before a member is there: so many are kept for it. */
+const earlyBytes = 65_536
+
 /** The request's body on its way from the client to the member of the moment; and what is kept of it for another one. */
 export class RequestRelay implements PipeEnd {
   /** Body bytes that came. */
@@ -37,8 +42,8 @@ export class RequestRelay implements PipeEnd {
   whole: boolean
   /** The client was asked for its body, and it is not held back now. */
   wanted = false
-  /** Monotonic milliseconds of the first time that it was asked; -1 before. */
-  askedAt = -1
+  /** Monotonic milliseconds since when it is {@link RequestRelay.wanted}. */
+  wantedSince = 0
   /** Bytes that moved, into it and out of it. */
   progress = 0
   readonly #leg: ClientLeg
@@ -53,10 +58,14 @@ export class RequestRelay implements PipeEnd {
   /** What is gathered before a member is troubled, at most; 0 when it is not. */
   #gathering = 0
   #pipe: TransformPipe | undefined = undefined
-  /** The transforms leave the bytes as they are. */
-  #unchanged = true
+  /** The transforms wait until there is somebody who takes more. */
+  #refused = false
+  /** Something of it was for a member. */
+  #given = false
   #replay: ReplayBuffer | undefined = undefined
   #trailers: Head | undefined = undefined
+  /** Milliseconds for which it was wanted, before it was held back. */
+  #wantedMs = 0
 
   constructor(leg: ClientLeg, clock: Clock, owner: RequestOwner) {
     this.#leg = leg
@@ -72,19 +81,23 @@ export class RequestRelay implements PipeEnd {
     return this.#length
   }
 
-  /** Could all of it be sent once more? */
+  /** Could all of it be sent, or sent once more, to a member that knows nothing of it? */
   get repeatable(): boolean {
-    if (!this.#unchanged) return false
-    return this.bytesIn === 0 || this.#replay?.whole === true
+    return !this.#given || this.#replay?.whole === true
   }
 
   /** To be called once, before the first attempt, when there is a body. */
   open(init: RequestRelayInit): void {
     this.#init = init
-    if (init.transformers.length === 0) return
-    this.#unchanged = init.transformers.every(({ unchanged }) => unchanged === true)
-    if (!this.#unchanged) this.#length = unknownLength
-    this.#pipe = new TransformPipe(init.transformers, this)
+    const { replayBytes, transformers } = init
+    if (transformers.length === 0) {
+      if (replayBytes > 0) this.#replay = new ReplayBuffer(replayBytes)
+      return
+    }
+    this.#replay = new ReplayBuffer(Math.max(replayBytes, earlyBytes))
+    const unchanged = transformers.every((transformer) => transformer.unchanged === true)
+    if (!unchanged) this.#length = unknownLength
+    this.#pipe = new TransformPipe(transformers, this)
   }
 
   /** Reads the whole body, of at most `limit` bytes, before a member is troubled; then {@link RequestOwner.requestGathered}. */
@@ -100,12 +113,11 @@ export class RequestRelay implements PipeEnd {
     this.#target = target
     this.#sent = false
     if (this.#replay !== undefined) for (const piece of this.#replay.pieces) target.sendBody(piece)
+    if (this.#target !== target) return
+    if (this.#init?.replayBytes === 0) this.#replay?.spill()
     if (this.#through) return this.#finish()
-    if (this.whole) return
-    const { replayBytes = 0, answersContinue = false } = this.#init ?? {}
-    if (replayBytes > 0) this.#replay ??= new ReplayBuffer(replayBytes)
-    if (answersContinue) this.#leg.sendContinue()
-    this.#resume()
+    if (this.#init?.answersContinue === true) this.#leg.sendContinue()
+    this.drained()
   }
 
   /** A second member is asked for the same thing; there is no body. */
@@ -122,6 +134,17 @@ export class RequestRelay implements PipeEnd {
   /** An answer has come: no other attempt will need what was kept. */
   settle(): void {
     this.#replay?.spill()
+  }
+
+  /** Milliseconds for which the client was asked for its body so far; not those in which it was held back. */
+  wantedMs(now: number): number {
+    return this.#wantedMs + (this.wanted ? now - this.wantedSince : 0)
+  }
+
+  /** Only now the client knows that its body is wanted. */
+  continued(): void {
+    this.#wantedMs = 0
+    this.wantedSince = this.#clock.now()
   }
 
   body(bytes: Uint8Array): void {
@@ -142,6 +165,7 @@ export class RequestRelay implements PipeEnd {
   end(trailers: Head | undefined): void {
     if (this.whole) return
     this.whole = true
+    this.wanted = false
     if (this.#gathering > 0) return this.#gathered(trailers)
     if (this.#pipe !== undefined) return this.#pipe.end()
     this.#through = true
@@ -151,13 +175,18 @@ export class RequestRelay implements PipeEnd {
 
   /** The member takes more. */
   drained(): void {
-    if (this.#pipe === undefined) this.#resume()
-    else this.#pipe.drained()
+    if (this.#refused) {
+      this.#refused = false
+      this.#pipe?.drained()
+    }
+    // Transforms that cannot take more say so when they are given the next piece.
+    if (!this.#refused) this.#resume()
   }
 
   pause(): void {
     if (!this.wanted) return
     this.wanted = false
+    this.#wantedMs += this.#clock.now() - this.wantedSince
     this.#leg.pauseBody()
   }
 
@@ -167,7 +196,9 @@ export class RequestRelay implements PipeEnd {
   }
 
   pipeData(_pipe: TransformPipe, bytes: Uint8Array): boolean {
-    return this.#toTarget(bytes)
+    const taken = this.#toTarget(bytes)
+    if (!taken) this.#refused = true
+    return taken
   }
 
   pipeEnd(): void {
@@ -183,25 +214,31 @@ export class RequestRelay implements PipeEnd {
     this.#resume()
   }
 
+  pipeComplains(_pipe: TransformPipe, error: unknown): void {
+    this.#owner.complain(error, 'a transform of the request')
+  }
+
   /** The body is here: from now on it is sent like one that is sent again. */
   #gathered(trailers: Head | undefined): void {
-    this.#gathering = 0
     const pipe = this.#pipe
     if (pipe === undefined) {
+      this.#given = true
       this.#length = this.bytesIn
       this.#through = true
       this.#trailers = trailers
     } else {
       const raw = this.#replay!
-      this.#replay = new ReplayBuffer(Number.MAX_SAFE_INTEGER)
+      this.#replay = new ReplayBuffer(Math.max(this.#gathering, earlyBytes))
       for (const piece of raw.pieces) pipe.write(piece)
       pipe.end()
     }
+    this.#gathering = 0
     this.#owner.requestGathered()
   }
 
   #toTarget(bytes: Uint8Array): boolean {
     this.progress += bytes.length
+    this.#given = true
     this.#replay?.add(bytes)
     // Between two attempts: what may be sent again is kept, and nothing else is asked for.
     return this.#target?.sendBody(bytes) ?? false
@@ -212,13 +249,15 @@ export class RequestRelay implements PipeEnd {
     if (target === undefined || this.#sent) return
     this.#sent = true
     this.#owner.requestSent()
-    target.finish(this.#trailers)
+    // It may be another's by now: whoever heard of it may have changed the plan.
+    if (this.#target === target) target.finish(this.#trailers)
   }
 
   #resume(): void {
     if (this.wanted || this.whole) return
+    if (this.#target === undefined && this.#gathering === 0) return
     this.wanted = true
-    if (this.askedAt < 0) this.askedAt = this.#clock.now()
+    this.wantedSince = this.#clock.now()
     this.#leg.resumeBody()
   }
 }

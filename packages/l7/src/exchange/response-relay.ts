@@ -13,8 +13,8 @@ import { type PipeEnd, TransformPipe } from './transform-pipe.ts'
 
 /** Whom a {@link ResponseRelay} tells. */
 export interface ResponseOwner {
-  /** The head is on its way to the client; `status` is what it says. */
-  responseBegun(status: number, length: BodyLength): void
+  /** The head is on its way to the client; `status` is what it says. With `watched` its end is still to come. */
+  responseBegun(status: number, watched: boolean): void
   /** The response is whole, and the client has it. */
   responseDone(): void
   /** A hook or a transform threw. */
@@ -40,7 +40,10 @@ export class ResponseRelay implements PipeEnd {
   readonly #x: Exchange
   #chain: FilterChain
   #source: BackendLeg | undefined = undefined
+  /** Nothing follows the head. */
   #noBody = false
+  /** Body bytes that the client is still to be given, as its head says; {@link unknownLength} when it does not. */
+  #due: BodyLength = unknownLength
   #keepsHead = false
   #pipe: TransformPipe | undefined = undefined
   #trailers: Head | undefined = undefined
@@ -91,7 +94,7 @@ export class ResponseRelay implements PipeEnd {
       for (let i = 0; i < hooks.length; i++) {
         what = hooks[i]!.name
         const promised = hooks[i]!.responseHead(edits, this.#x)
-        if (isPromise(promised)) return this.#think(promised, i + 1, head, length)
+        if (isPromise(promised)) return this.#think(promised, i + 1, edits, head, length)
       }
     } catch (error) {
       return this.#owner.responseFailed(error, what)
@@ -100,13 +103,7 @@ export class ResponseRelay implements PipeEnd {
   }
 
   /** Sends an answer of our own, whole. What its hooks promise is not waited for. */
-  answer(
-    head: ResponseHead,
-    bytes: Uint8Array,
-    noBody: boolean,
-    close: boolean,
-    keeps: boolean,
-  ): void {
+  answer(head: ResponseHead, bytes: Uint8Array, close: boolean, keeps: boolean): void {
     const edits = new ResponseEdits().on(head, bytes.length)
     for (const filter of this.#chain.responseHead) {
       try {
@@ -120,7 +117,9 @@ export class ResponseRelay implements PipeEnd {
     }
     this.begun = true
     if (keeps) this.sentHead = head
-    this.#owner.responseBegun(head.status, 0)
+    this.#owner.responseBegun(head.status, false)
+    // After the hooks: one of them may have changed the status.
+    const noBody = this.#x.request.method === 'HEAD' || isBodiless(head.status)
     this.#leg.sendHead(head, bytes.length, noBody, close)
     if (bytes.length === 0 || noBody) return
     this.bytesOut += bytes.length
@@ -134,9 +133,14 @@ export class ResponseRelay implements PipeEnd {
 
   end(trailers: Head | undefined): void {
     this.#source = undefined
-    if (this.#held === undefined) return this.#ended(trailers)
-    this.#held.ended = true
-    this.#trailers = copyOf(trailers)
+    if (this.#held !== undefined) {
+      this.#held.ended = true
+      this.#trailers = copyOf(trailers)
+      return
+    }
+    this.#ended(trailers)
+    // With transforms more may follow later: what is here goes, because nobody will tell that the piece is worked off.
+    this.settled()
   }
 
   /** The member has told what came in one piece. */
@@ -175,23 +179,36 @@ export class ResponseRelay implements PipeEnd {
     this.#source?.resumeBody()
   }
 
+  pipeComplains(_pipe: TransformPipe, error: unknown): void {
+    this.#owner.complain(error, 'a transform of the response')
+  }
+
   /** Keeps what the member sends until the hooks have decided. */
-  #think(promised: Promise<void>, from: number, lent: ResponseHead, length: BodyLength): void {
+  #think(
+    promised: Promise<void>,
+    from: number,
+    edits: ResponseEdits,
+    lent: ResponseHead,
+    length: BodyLength,
+  ): void {
     const head = new ResponseHead(0, lent.count)
     head.layOver(lent)
     head.reserve(0)
+    // The hook that thinks holds these edits, and goes on with them.
+    edits.on(head, length)
     const held = { pieces: [] as Uint8Array[], ended: false }
     this.#held = held
     this.#source?.pauseBody()
-    this.#hooksDone(promised, from, head, length).then(
+    this.#hooksDone(promised, from, edits).then(
       () => {
         if (this.#over) return
         this.#held = undefined
         this.#send(head, length)
-        for (const piece of held.pieces) this.#toClient(piece)
+        let more = true
+        for (const piece of held.pieces) more = this.#toClient(piece)
         if (held.ended) this.#ended(this.#trailers)
-        else if (!this.full) this.#source?.resumeBody()
-        if (!this.#over) this.#leg.flush()
+        else if (more) this.#source?.resumeBody()
+        this.settled()
       },
       (error: unknown) => {
         if (!this.#over) this.#owner.responseFailed(error, 'a hook of the response')
@@ -199,41 +216,48 @@ export class ResponseRelay implements PipeEnd {
     )
   }
 
-  async #hooksDone(
-    promised: Promise<void>,
-    from: number,
-    head: ResponseHead,
-    length: BodyLength,
-  ): Promise<void> {
+  async #hooksDone(promised: Promise<void>, from: number, edits: ResponseEdits): Promise<void> {
     const hooks = this.#chain.responseHead
-    const edits = new ResponseEdits().on(head, length)
     await promised
     for (let i = from; i < hooks.length && !this.#over; i++) {
       await hooks[i]!.responseHead(edits, this.#x)
     }
   }
 
-  #send(head: ResponseHead, length: BodyLength): void {
-    let sent = length
-    const { status } = head
-    if (this.#chain.responseBody.length > 0 && status !== 204 && status !== 304) {
+  #send(head: ResponseHead, declared: BodyLength): void {
+    let length = this.#judgeStatus(head.status, declared)
+    const ends = length === 0 || this.#noBody
+    if (this.#chain.responseBody.length > 0 && !isBodiless(head.status)) {
       try {
-        if (this.#openPipe(head, length)) sent = unknownLength
+        if (this.#openPipe(head, length)) length = unknownLength
       } catch (error) {
         return this.#owner.responseFailed(error, 'a transform of the response')
       }
     }
     this.begun = true
+    this.#due = length
     if (this.#keepsHead) {
       this.sentHead = new ResponseHead(0, head.count)
       this.sentHead.layOver(head)
       // Its bytes are the backend connection's, which may serve somebody else before this exchange is over.
       this.sentHead.reserve(0)
     }
-    this.#owner.responseBegun(head.status, this.#noBody ? 0 : length)
-    this.#leg.sendHead(head, sent, this.#noBody, false)
+    // In HTTP/2 an end may be late though nothing comes before it.
+    const watched = !ends || this.#pipe !== undefined || this.#source?.shared === true
+    this.#owner.responseBegun(head.status, watched)
+    this.#leg.sendHead(head, length, this.#noBody, false)
     // Only HTTP/1.1 tells when a piece is worked off.
     if (this.#source?.shared !== false) this.#leg.flush()
+  }
+
+  /** A hook may have changed the status, and with it whether a body may follow: returns the length as it is now. */
+  #judgeStatus(status: number, length: BodyLength): BodyLength {
+    if (isBodiless(status)) this.#noBody = true
+    else if (this.#noBody && this.#x.request.method !== 'HEAD') {
+      this.#noBody = false
+      return 0
+    }
+    return length
   }
 
   /** True when the transforms may change the length. HEAD is told what GET would be, and nothing is opened. */
@@ -249,15 +273,23 @@ export class ResponseRelay implements PipeEnd {
     return transformers.some(({ unchanged }) => unchanged !== true)
   }
 
-  #toClient(bytes: Uint8Array): void {
-    if (this.#over) return
+  #toClient(bytes: Uint8Array): boolean {
+    if (this.#over) return true
     this.#owner.moved()
     const more = this.#pipe === undefined ? this.#give(bytes) : this.#pipe.write(bytes)
     if (!more) this.#source?.pauseBody()
+    return more
   }
 
   #give(bytes: Uint8Array): boolean {
-    if (this.#over) return true
+    if (this.#over || this.#noBody) return true
+    if (this.#due >= 0) {
+      this.#due -= bytes.length
+      if (this.#due < 0) {
+        this.#misframed('more')
+        return true
+      }
+    }
     this.bytesOut += bytes.length
     if (this.#leg.sendBody(bytes)) return true
     this.full = !this.#over
@@ -272,6 +304,7 @@ export class ResponseRelay implements PipeEnd {
   }
 
   #finish(trailers: Head | undefined): void {
+    if (this.#due > 0 && !this.#noBody) return this.#misframed('less')
     if (trailers !== undefined && this.#chain.trailers.length > 0) {
       const edits = new FieldEdits().on(trailers)
       for (const filter of this.#chain.trailers) {
@@ -285,6 +318,17 @@ export class ResponseRelay implements PipeEnd {
     this.#leg.finish(trailers)
     this.#owner.responseDone()
   }
+
+  /** A transform said that it leaves the bytes as they are, and did not: the client must not take what follows for another response. */
+  #misframed(how: 'more' | 'less'): void {
+    const error = new Error(`it gave ${how} than the head says`)
+    this.#owner.responseFailed(error, 'a transform of the response')
+  }
+}
+
+/** No body follows a head of this status (RFC 9110 section 6.4.1). */
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 304
 }
 
 function copyOf(head: Head | undefined): Head | undefined {

@@ -1,4 +1,12 @@
-import { invalidOption, parseDuration, parseSize, shown } from '@steelyard/core'
+import {
+  flagOption,
+  invalidOption,
+  listOption,
+  objectOption,
+  parseDuration,
+  parseSize,
+  shown,
+} from '@steelyard/core'
 import type { RetryOptions } from '../routing/action.ts'
 
 /** {@link RetryOptions}, ready to ask. */
@@ -50,8 +58,10 @@ const grpcNames = [
  * @throws `invalid-option` with the path of the field.
  */
 export function retryRules(options: number | RetryOptions = {}, path = 'retries'): RetryRules {
-  const given = typeof options === 'number' ? { attempts: options } : options
-  const { attempts = 1, on = ['connect', 'reset'], nonIdempotent = false, backoff = {} } = given
+  const given: RetryOptions =
+    typeof options === 'number' ? { attempts: options } : objectOption(options, path)
+  const { attempts = 1, on = ['connect', 'reset'], nonIdempotent = false } = given
+  const backoff = objectOption(given.backoff ?? {}, `${path}.backoff`)
   if (!Number.isInteger(attempts) || attempts < 0 || attempts > 100) {
     throw invalidOption(
       typeof options === 'number' ? path : `${path}.attempts`,
@@ -61,7 +71,7 @@ export function retryRules(options: number | RetryOptions = {}, path = 'retries'
   const statuses = new Uint8Array(600)
   const grpc = new Set<string>()
   const words = new Set<string>()
-  on.forEach((what, index) => {
+  listOption(on, `${path}.on`).forEach((what, index) => {
     const at = `${path}.on[${index}]`
     if (typeof what === 'number') {
       if (!Number.isInteger(what) || what < 300 || what > 599) {
@@ -70,7 +80,7 @@ export function retryRules(options: number | RetryOptions = {}, path = 'retries'
       statuses[what] = 1
       return
     }
-    const name = String(what)
+    const name = typeof what === 'string' ? what : ''
     if (/^[345]xx$/.test(name)) {
       const from = Number(name[0]) * 100
       statuses.fill(1, from, from + 100)
@@ -92,7 +102,7 @@ export function retryRules(options: number | RetryOptions = {}, path = 'retries'
     onConnect: words.has('connect'),
     onReset: words.has('reset'),
     onTimeout: words.has('timeout'),
-    nonIdempotent,
+    nonIdempotent: flagOption(nonIdempotent, `${path}.nonIdempotent`),
     perTryMs: parseDuration(given.perTry ?? 0, `${path}.perTry`),
     backoffBaseMs: parseDuration(backoff.base ?? '25ms', `${path}.backoff.base`),
     backoffMaxMs: parseDuration(backoff.max ?? '250ms', `${path}.backoff.max`),

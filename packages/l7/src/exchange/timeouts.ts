@@ -1,4 +1,4 @@
-import { type Duration, parseDuration } from '@steelyard/core'
+import { type Duration, invalidOption, objectOption, parseDuration, shown } from '@steelyard/core'
 
 /** How long each part of an exchange may take; 0 switches a limit off, except `head`. */
 export interface ExchangeTimeouts {
@@ -61,8 +61,9 @@ export function timeoutSettings(
   path = 'timeouts',
   base?: TimeoutSettings,
 ): TimeoutSettings {
+  const given = objectOption(options, path)
   const read = (name: Exclude<keyof ExchangeTimeouts, 'bodyRate'>): number => {
-    const value = options[name]
+    const value = given[name]
     if (value === undefined) return base?.[name] ?? parseDuration(defaults[name])
     return parseDuration(value, `${path}.${name}`)
   }
@@ -70,7 +71,7 @@ export function timeoutSettings(
     head: read('head'),
     keepAlive: read('keepAlive'),
     body: read('body'),
-    bodyRate: options.bodyRate ?? base?.bodyRate ?? defaults.bodyRate,
+    bodyRate: rateOption(given.bodyRate ?? base?.bodyRate ?? defaults.bodyRate, `${path}.bodyRate`),
     queue: read('queue'),
     connect: read('connect'),
     firstByte: read('firstByte'),
@@ -78,4 +79,9 @@ export function timeoutSettings(
     total: read('total'),
     tunnel: read('tunnel'),
   })
+}
+
+function rateOption(value: number, path: string): number {
+  if (typeof value === 'number' && value >= 0 && value < Infinity) return value
+  throw invalidOption(path, `${shown(value)} is no rate: use bytes a second, 0 for any`)
 }

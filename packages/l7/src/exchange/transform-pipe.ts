@@ -8,6 +8,8 @@ export interface PipeEnd {
   pipeFailed(pipe: TransformPipe, error: unknown): void
   /** {@link TransformPipe.write} had said false: more may be written. */
   pipeReady(pipe: TransformPipe): void
+  /** A transform threw when it was let go: of no consequence but for the log. */
+  pipeComplains(pipe: TransformPipe, error: unknown): void
 }
 
 /** A body's way through transforms, one behind the other. */
@@ -19,9 +21,13 @@ export class TransformPipe {
   constructor(transformers: readonly BodyTransformer[], owner: PipeEnd) {
     this.#owner = owner
     // From the last to the first: each writes into the one behind it.
-    for (let i = transformers.length - 1; i >= 0; i--) {
-      const stage = transformers[i]!(this.#sink(i, i === transformers.length - 1))
-      this.#stages[i] = stage
+    try {
+      for (let i = transformers.length - 1; i >= 0; i--) {
+        this.#stages[i] = transformers[i]!(this.#sink(i, i === transformers.length - 1))
+      }
+    } catch (error) {
+      this.destroy()
+      throw error
     }
   }
 
@@ -57,7 +63,14 @@ export class TransformPipe {
   destroy(): void {
     if (this.#over) return
     this.#over = true
-    for (const stage of this.#stages) stage.destroy()
+    // Where making one of them failed there are only those behind it.
+    this.#stages.forEach((stage) => {
+      try {
+        stage.destroy()
+      } catch (error) {
+        this.#owner.pipeComplains(this, error)
+      }
+    })
   }
 
   /** Stages call it from timers and callbacks of their own too, so nothing may be thrown out of it. */

@@ -15,12 +15,7 @@ export interface TunnelInit {
   /** Ends when nothing moved for so long; 0 for never. */
   readonly idleMs: number
   /** Both directions are over; once. */
-  readonly ended: (
-    bytesIn: number,
-    bytesOut: number,
-    by: ExchangeEndedBy,
-    error: ExchangeError | undefined,
-  ) => void
+  readonly ended: (by: ExchangeEndedBy, error: ExchangeError | undefined) => void
 }
 
 /**
@@ -46,6 +41,16 @@ export class Tunnel {
     this.#backend = backend
     this.#init = init
     this.#timer = new WheelTimer(() => this.#look())
+  }
+
+  /** Bytes from the client so far. */
+  get bytesIn(): number {
+    return this.#bytesIn + (this.#relay?.bytesAtoB ?? 0)
+  }
+
+  /** Bytes to the client. */
+  get bytesOut(): number {
+    return this.#bytesOut + (this.#relay?.bytesBtoA ?? 0)
   }
 
   /** Agrees to the upgrade, and begins. */
@@ -112,6 +117,7 @@ export class Tunnel {
     this.#client.abort(error)
     this.#backend.abort()
     this.#end(who, error)
+    this.#relay?.stop('reset')
   }
 
   /** Ends both sides at once and tells nobody. */
@@ -132,7 +138,7 @@ export class Tunnel {
   #look(): void {
     if (this.#over) return
     const { wheel, idleMs } = this.#init
-    const moved = this.#total()
+    const moved = this.bytesIn + this.bytesOut
     if (moved !== this.#moved) {
       this.#moved = moved
       return wheel.arm(this.#timer, idleMs)
@@ -151,22 +157,11 @@ export class Tunnel {
     relay?.stop('destroy')
   }
 
-  #total(): number {
-    const relay = this.#relay
-    return this.#bytesIn + this.#bytesOut + (relay?.bytesAtoB ?? 0) + (relay?.bytesBtoA ?? 0)
-  }
-
   #end(by: ExchangeEndedBy, error: ExchangeError | undefined): void {
     if (this.#over) return
     this.#over = true
     this.#init.wheel.disarm(this.#timer)
-    const relay = this.#relay
-    this.#init.ended(
-      this.#bytesIn + (relay?.bytesAtoB ?? 0),
-      this.#bytesOut + (relay?.bytesBtoA ?? 0),
-      by,
-      error,
-    )
+    this.#init.ended(by, error)
   }
 }
 

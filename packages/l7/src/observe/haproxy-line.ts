@@ -2,7 +2,7 @@ import { listOption, objectOption } from '@steelyard/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeRecord } from '../exchange/exchange-record.ts'
 import { tokenOption } from '../filters/field-option.ts'
-import { haproxyText } from './escaped-text.ts'
+import { haproxyText, haproxyWord } from './escaped-text.ts'
 import { type LogLine, requestLine } from './log-line.ts'
 import { haproxyTime } from './log-time.ts'
 import { retriesOf } from './log-variable.ts'
@@ -73,7 +73,7 @@ function whole(ms: number): number {
 }
 
 function word(text: string): string {
-  return text === '' ? '-' : haproxyText(text, ' /[]')
+  return text === '' ? '-' : haproxyWord(text)
 }
 
 function fieldNames(names: readonly string[], path: string): readonly string[] {

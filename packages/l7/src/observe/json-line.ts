@@ -1,5 +1,6 @@
 import { invalidOption, listOption, objectOption, oneOrMore, shown } from '@steelyard/core'
 import { jsonText } from './escaped-text.ts'
+import { fullJsonLine } from './full-json-line.ts'
 import type { LogLine } from './log-line.ts'
 import { type LogReader, type LogValue, logVariable } from './log-variable.ts'
 import { thousandthsText } from './number-text.ts'
@@ -60,7 +61,8 @@ export type JsonFieldsOption = readonly string[] | Readonly<Record<string, strin
  *
  * @throws `invalid-option` for unknown fields and variables.
  */
-export function jsonLine(fields: JsonFieldsOption = jsonFields, path = 'fields'): LogLine {
+export function jsonLine(fields?: JsonFieldsOption, path = 'fields'): LogLine {
+  if (fields === undefined || fields === jsonFields) return fullJsonLine()
   const chosen = chosenFields(fields, path)
   const heads: string[] = []
   const readers: LogReader[] = []

@@ -16,7 +16,7 @@ export interface LatencyHistogram {
 }
 
 /** Values up to here have a bucket each: steps of 0.01 ms. */
-const unitMs = 0.01
+const unitsPerMs = 100
 const subBits = 4
 const subCount = 1 << subBits
 /** 2 ** 30 steps and a bit: 4 hours. */
@@ -38,8 +38,8 @@ class LogLinear implements LatencyHistogram {
   readonly counts: Uint32Array = new Uint32Array(buckets)
 
   record(ms: number): void {
-    const value = ms > 0 ? Math.min(ms, mostUnits * unitMs) : 0
-    this.counts[bucketOf(Math.round(value / unitMs))]! += 1
+    const value = ms > 0 ? Math.min(ms, mostUnits / unitsPerMs) : 0
+    this.counts[bucketOf(Math.round(value * unitsPerMs))]! += 1
     this.count += 1
     this.sum += value
     if (value > this.max) this.max = value
@@ -60,7 +60,7 @@ class LogLinear implements LatencyHistogram {
     let seen = 0
     for (let bucket = 0; bucket < buckets; bucket++) {
       seen += this.counts[bucket]!
-      if (seen >= rank) return Math.min(this.max, middleOf(bucket) * unitMs)
+      if (seen >= rank) return Math.min(this.max, middleOf(bucket) / unitsPerMs)
     }
     return this.max
   }

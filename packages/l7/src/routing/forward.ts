@@ -11,23 +11,7 @@ import { oneOrMore } from './one-or-more.ts'
  */
 export function forward(target: ForwardTarget, options: ForwardOptions = {}): ForwardAction {
   const { sticky } = objectOption(options, 'forward')
-  const given: readonly (Pool | WeightedPool)[] = oneOrMore<Pool | WeightedPool>(target)
-  const alone = given !== target
-  const list = alone ? [{ pool: target as Pool }] : (given as readonly WeightedPool[])
-  if (list.length === 0) throw invalidOption('forward', 'needs at least one pool')
-  const pools = list.map((given, index) => {
-    const path = alone ? 'forward' : `forward[${index}]`
-    const { pool, weight = 1 } = objectOption(given, path)
-    partOption(pool, 'pick', `${path}.pool`, 'make one with pool()')
-    if (pool === undefined) throw invalidOption(`${path}.pool`, 'is missing')
-    if (typeof weight !== 'number' || !(weight >= 0 && weight <= 1e9)) {
-      throw invalidOption(`${path}.weight`, `${shown(weight)} is no weight: use 0 or more`)
-    }
-    return Object.freeze({ pool, weight })
-  })
-  if (pools.every(({ weight }) => weight === 0)) {
-    throw invalidOption('forward', 'every pool has weight 0: nobody would take a request')
-  }
+  const pools = poolsOption(target, 'forward')
   if (sticky !== undefined) {
     tokenOption(sticky, 'forward.sticky')
     const names = pools.map(({ pool }) => pool.name)
@@ -39,5 +23,31 @@ export function forward(target: ForwardTarget, options: ForwardOptions = {}): Fo
       )
     }
   }
-  return Object.freeze({ kind: 'forward', pools: Object.freeze(pools), sticky, options })
+  return Object.freeze({ kind: 'forward', pools, sticky, options })
+}
+
+/**
+ * Pools and their weights, complete.
+ *
+ * @throws `invalid-option` with the path of the field.
+ */
+export function poolsOption(target: ForwardTarget, path: string): ForwardAction['pools'] {
+  const given: readonly (Pool | WeightedPool)[] = oneOrMore<Pool | WeightedPool>(target)
+  const alone = given !== target
+  const list = alone ? [{ pool: target as Pool }] : (given as readonly WeightedPool[])
+  if (list.length === 0) throw invalidOption(path, 'needs at least one pool')
+  const pools = list.map((given, index) => {
+    const at = alone ? path : `${path}[${index}]`
+    const { pool, weight = 1 } = objectOption(given, at)
+    partOption(pool, 'pick', `${at}.pool`, 'make one with pool()')
+    if (pool === undefined) throw invalidOption(`${at}.pool`, 'is missing')
+    if (typeof weight !== 'number' || !(weight >= 0 && weight <= 1e9)) {
+      throw invalidOption(`${at}.weight`, `${shown(weight)} is no weight: use 0 or more`)
+    }
+    return Object.freeze({ pool, weight })
+  })
+  if (pools.every(({ weight }) => weight === 0)) {
+    throw invalidOption(path, 'every pool has weight 0: nobody would take a request')
+  }
+  return Object.freeze(pools)
 }

@@ -1,4 +1,4 @@
-import { invalidOption, objectOption, shown, textOption } from '@steelyard/core'
+import { invalidOption, listOption, objectOption, shown, textOption } from '@steelyard/core'
 import type { HttpRequest } from '../exchange/http-request.ts'
 import type { Action } from './action.ts'
 import { matchOption } from './match-option.ts'
@@ -138,7 +138,10 @@ export function checkedRoute(given: Route, path: string): Route {
 
 function actionFor(given: Action, match: Match, path: string): Action {
   const action = objectOption(given, path)
-  if (action.kind === 'forward' && Array.isArray(action.pools)) return action
+  if (action.kind === 'forward') {
+    listOption(action.pools, `${path}.pools`)
+    return action
+  }
   if (action.kind === 'answer' && typeof action.answer === 'function') {
     return action.boundTo?.(match) ?? action
   }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Exchange } from '../../src/exchange/exchange.ts'
 import type { ExchangeRecord } from '../../src/exchange/exchange-record.ts'
 import { type AccessLogOptions, accessLog } from '../../src/observe/access-log.ts'
+import { jsonFields } from '../../src/observe/json-line.ts'
 import { logVariableNames } from '../../src/observe/log-variable.ts'
 import { templateLine } from '../../src/observe/template-line.ts'
 import { exchangeError } from './errors.ts'
@@ -42,6 +43,45 @@ describe('JSON lines', () => {
         '"reason":"done","flags":["mirrored","hedged"],"headMs":10.25,"connectMs":30.5,"firstByteMs":69,' +
         '"responseMs":4.002,"totalMs":109.75,"tlsVersion":"TLSv1.3","tlsCipher":"TLS_AES_128_GCM_SHA256",' +
         '"serverName":"www.example.org","userAgent":"curl/8.1","referer":"https://a.example/"}',
+    )
+  })
+
+  it('are the same whether all fields are named or none', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 60 })
+    const name = fc.option(text, { nil: undefined })
+    const sometimes = fc.double({ min: -1, max: 1e6, noNaN: true })
+    const named = { fields: Object.keys(jsonFields) }
+    const log = { all: memorySink(), named: memorySink() }
+    const [all, each] = [accessLog({ sink: log.all }), accessLog({ ...named, sink: log.named })]
+    fc.assert(
+      fc.property(text, name, name, sometimes, fc.nat(3), (path, query, backend, ms, kind) => {
+        const error =
+          kind === 1 ? exchangeError('bad-response', 'backend', 'response-head') : undefined
+        const record = fakeRecord({
+          request: kind === 2 ? undefined : fakeRequest({ path, query, host: query ?? '' }),
+          ...(kind === 3 ? { flags: [path, 'b'], status: 0, backendStatus: 0, attempts: 4 } : {}),
+          backend,
+          backendAddress: query,
+          error,
+          client: { address: path, port: kind, family: 4 },
+          tls:
+            backend === undefined
+              ? undefined
+              : {
+                  version: 'TLSv1.3',
+                  cipher: path,
+                  serverName: query,
+                  alpn: 'h2',
+                  resumed: true,
+                  peerCertificate: undefined,
+                },
+          times: { head: ms, queue: ms, connect: 0, firstByte: -ms, response: ms, total: ms },
+        })
+        all.done(record)
+        each.done(record)
+        expect(log.all.lines.at(-1)).toBe(log.named.lines.at(-1))
+      }),
+      { numRuns: 500 },
     )
   })
 
@@ -148,6 +188,13 @@ describe('HAProxy-like lines', () => {
     )
   })
 
+  it('encode what divides fields in names', () => {
+    const record = fakeRecord({ pool: 'a b/c[d]', backend: '{x|#"}\\\u00e9€' })
+    expect(lineOf({ format: 'haproxy' }, record)).toContain(
+      ' a#20b#2Fc#5Bd#5D/#7Bx#7C#23#22#7D\\#E9#E2#82#AC ',
+    )
+  })
+
   it('cannot be forged', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (target, agent) => {
@@ -213,7 +260,7 @@ describe('an access log', () => {
     [{ sample: 0 }, /accessLog\.sample/],
     [{ format: 'haproxy', capture: { request: ['a b'] } }, /accessLog\.capture\.request\[0\]/],
   ] as const)('refuses %j', (options, message) => {
-    expect(() => accessLog({ ...options, sink: memorySink() } as AccessLogOptions)).toThrow(message)
+    expect(() => accessLog({ ...options, sink: memorySink() })).toThrow(message)
   })
 
   it('needs a sink', () => {

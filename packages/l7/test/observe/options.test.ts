@@ -49,9 +49,9 @@ hostileOptionsSuite([
         aliases: { sets: ['l7lb', 'fgw'] },
       },
     ],
-    call: httpMetrics as never,
+    call: httpMetrics,
   },
-  { name: 'serverTiming', args: [{ phases: ['wait'], prefix: 'x-' }], call: serverTiming as never },
+  { name: 'serverTiming', args: [{ phases: ['wait'], prefix: 'x-' }], call: serverTiming },
   {
     name: 'tracing',
     args: [
@@ -65,11 +65,11 @@ hostileOptionsSuite([
         query: false,
       },
     ],
-    call: tracing as never,
+    call: tracing,
   },
   {
     name: 'trafficTable',
     args: [{ windowMs: 1000, slices: 2, maxRows: 2 }],
-    call: trafficTable as never,
+    call: trafficTable,
   },
 ])

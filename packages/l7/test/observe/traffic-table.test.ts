@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { latencyHistogram } from '../../src/observe/latency-histogram.ts'
 import { trafficTable } from '../../src/observe/traffic-table.ts'
 import { exchangeError } from './errors.ts'
-import { fakeExchange, fakeRecord, fakeRefusal, times } from './fakes.ts'
+import { fakeRecord, fakeRefusal, times } from './fakes.ts'
 
 const lasting = (total: number): { times: typeof times } => ({ times: { ...times, total } })
 
@@ -104,7 +104,7 @@ describe('a traffic table', () => {
   it('counts each exchange once, refused heads too, and no tunnel’s length', () => {
     const table = trafficTable({ clock: manualClock() })
     const record = fakeRecord({ status: 101, ...lasting(9e9) })
-    void table.done(record, fakeExchange())
+    table.done(record)
     table.onExchange(record)
     table.onExchange(fakeRefusal())
     const { total, rows } = table.snapshot()

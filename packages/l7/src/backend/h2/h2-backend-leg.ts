@@ -1,9 +1,24 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type Http2Stream,
+} from 'node:http2'
 import type { Stream } from '@steelyard/core'
 import { endCame, markEnd, watchEnd } from '../../client/h2/end-watch.ts'
 import { readTrailers } from '../../client/h2/request-lines.ts'
 import { resetStream } from '../../client/h2/reset-stream.ts'
 import { fieldsByName } from '../../client/h2/response-lines.ts'
+import {
+  guarded,
+  hook,
+  hookData,
+  hookDrained,
+  hooksOf,
+  hookTrailers,
+  hookWantTrailers,
+  type StreamHooks,
+} from '../../client/h2/stream-hooks.ts'
 import { ExchangeError, type ExchangeErrorInit } from '../../exchange/exchange-error.ts'
 import { Field } from '../../wire/field.ts'
 import { Head } from '../../wire/head.ts'
@@ -42,7 +57,7 @@ const {
 } = constants
 
 /** One stream of an HTTP/2 connection to a member: the backend's side of one attempt. */
-export class H2BackendLeg implements BackendLeg {
+export class H2BackendLeg implements BackendLeg, StreamHooks {
   readonly reused: boolean
   readonly shared = true
   readonly #owner: SessionOfLegs
@@ -76,7 +91,7 @@ export class H2BackendLeg implements BackendLeg {
   constructor(owner: SessionOfLegs, events: BackendEvents, reused: boolean) {
     this.#owner = owner
     this.#events = events
-    this.reused = reused
+    this.reused = reused;(globalThis.LEGS ??= new Set()).add(this)
   }
 
   sendHead(head: RequestHead, length: BodyLength, upgrade: string): void {
@@ -113,16 +128,15 @@ export class H2BackendLeg implements BackendLeg {
       )
     }
     this.#stream = stream
-    ;(stream as LeggedStream)[ownLeg] = this
+    hook(stream, this)
     watchEnd(stream)
-    stream.on('error', onError)
-    stream.on('response', onResponse as () => void)
-    stream.on('headers', onInformational as () => void)
-    stream.on('trailers', onTrailers as () => void)
-    stream.on('close', onClose)
+    const telling = stream as TellingStream
+    telling.on('response', onResponse)
+    telling.on('headers', onInformational)
+    hookTrailers(stream)
     if (endStream) return
-    stream.on('drain', onDrain)
-    if (this.#mayTrail) stream.on('wantTrailers', onWantTrailers)
+    hookDrained(stream)
+    if (this.#mayTrail) hookWantTrailers(stream)
   }
 
   sendBody(bytes: Uint8Array): boolean {
@@ -180,6 +194,7 @@ export class H2BackendLeg implements BackendLeg {
     return undefined
   }
 
+  dump() { const s = this.#stream; return { over: this.#over, resp: this.#responded, done: this.#responseDone, fin: this.#finished, sent: this.#sent, len: this.#length, paused: this.#paused, reading: this.#reading, rec: this.#received, decl: this.#declared, s: s && [s.id, s.closed, s.destroyed, s.rstCode, s.readableFlowing, s.readableEnded, s.readableLength, s.writableEnded, s.writableFinished, s.writableLength, s.state] } }
   // What the stream tells.
 
   hasInformational(raw: readonly string[]): void {
@@ -331,8 +346,7 @@ export class H2BackendLeg implements BackendLeg {
     const stream = this.#stream!
     if (!this.#reading) {
       this.#reading = true
-      stream.on('data', onData)
-      stream.on('end', onEnd)
+      hookData(stream)
     }
     stream.resume()
   }
@@ -393,70 +407,34 @@ export class H2BackendLeg implements BackendLeg {
 
   #leave(): void {
     if (this.#left) return
-    this.#left = true
+    this.#left = true;globalThis.LEGS.delete(this)
     this.#owner.legLeft()
   }
 }
 
 function tellFailed(leg: H2BackendLeg, error: ExchangeError): void {
-  guarded(leg, () => leg.tellFailed(error))
+  guarded(leg, tell.failed, error)
 }
 
-function guarded(leg: H2BackendLeg, step: () => void): void {
-  try {
-    step()
-  } catch (error) {
-    leg.hasFailed(error)
-  }
+type TellingStream = Http2Stream & {
+  on(
+    event: 'response' | 'headers',
+    listener: (headers: object, flags: number, raw: readonly string[]) => void,
+  ): unknown
 }
 
-/** Under this symbol a stream keeps its leg, so that one set of listeners serves them all. */
-const ownLeg = Symbol('leg')
-type LeggedStream = ClientHttp2Stream & { [ownLeg]: H2BackendLeg }
-
-function onError(this: ClientHttp2Stream, error: Error): void {
-  ;(this as LeggedStream)[ownLeg].hasError(error)
+function onResponse(this: Http2Stream, _: object, flags: number, raw: readonly string[]): void {
+  const leg = hooksOf(this) as H2BackendLeg
+  guarded(leg, flags & NGHTTP2_FLAG_END_STREAM ? tell.lastHead : tell.head, raw)
 }
 
-function onResponse(this: LeggedStream, _: unknown, flags: number, raw: readonly string[]): void {
-  const leg = this[ownLeg]
-  guarded(leg, () => leg.hasResponse(raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0))
+function onInformational(this: Http2Stream, _: object, __: number, raw: readonly string[]): void {
+  guarded(hooksOf(this) as H2BackendLeg, tell.informational, raw)
 }
 
-function onInformational(this: LeggedStream, _: unknown, __: number, raw: readonly string[]): void {
-  const leg = this[ownLeg]
-  guarded(leg, () => leg.hasInformational(raw))
-}
-
-function onTrailers(this: LeggedStream, _: unknown, __: number, raw: readonly string[]): void {
-  const leg = this[ownLeg]
-  guarded(leg, () => leg.hasTrailers(raw))
-}
-
-function onData(this: ClientHttp2Stream, bytes: Uint8Array): void {
-  const leg = (this as LeggedStream)[ownLeg]
-  try {
-    leg.hasData(bytes)
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onEnd(this: ClientHttp2Stream): void {
-  const leg = (this as LeggedStream)[ownLeg]
-  guarded(leg, () => leg.hasEnded())
-}
-
-function onDrain(this: ClientHttp2Stream): void {
-  const leg = (this as LeggedStream)[ownLeg]
-  guarded(leg, () => leg.hasDrained())
-}
-
-function onClose(this: ClientHttp2Stream): void {
-  const leg = (this as LeggedStream)[ownLeg]
-  guarded(leg, () => leg.hasClosed())
-}
-
-function onWantTrailers(this: ClientHttp2Stream): void {
-  ;(this as LeggedStream)[ownLeg].wantsTrailers()
-}
+const tell = {
+  head: (leg: H2BackendLeg, raw: readonly string[]): void => leg.hasResponse(raw, false),
+  lastHead: (leg: H2BackendLeg, raw: readonly string[]): void => leg.hasResponse(raw, true),
+  informational: (leg: H2BackendLeg, raw: readonly string[]): void => leg.hasInformational(raw),
+  failed: (leg: H2BackendLeg, error: ExchangeError): void => leg.tellFailed(error),
+} as const

@@ -135,12 +135,7 @@ export class MemberSessions implements BackendSessionOwner {
 
   // What dials tell.
 
-  dialled(
-    dial: SessionDial,
-    stream: Stream,
-    alpn: string | undefined,
-    settingsMs: number,
-  ): void {
+  dialled(dial: SessionDial, stream: Stream, alpn: string | undefined, settingsMs: number): void {
     if (this.#host.settings.tls !== undefined && alpn !== 'h2') {
       stream.destroy()
       return this.dialFailed(dial, this.#error('connect-failed', 'TLS did not agree on h2 with it'))

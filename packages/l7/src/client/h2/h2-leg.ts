@@ -12,6 +12,16 @@ import { takesFieldLists } from './node-features.ts'
 import { readTrailers } from './request-lines.ts'
 import { resetStream } from './reset-stream.ts'
 import { byName, fieldsByName, responseFields, tunnelFields } from './response-lines.ts'
+import {
+  guarded,
+  hook,
+  hookData,
+  hookDrained,
+  hookFinished,
+  hookTrailers,
+  hookWantTrailers,
+  type StreamHooks,
+} from './stream-hooks.ts'
 
 /** What a {@link H2Leg} needs of the connection that it is a stream of. */
 export interface LegOwner {
@@ -50,7 +60,7 @@ const violations: ReadonlySet<number> = new Set([
 ])
 
 /** One stream of a client's HTTP/2 connection: the client's side of one exchange. */
-export class H2Leg implements ClientLeg {
+export class H2Leg implements ClientLeg, StreamHooks {
   readonly connection: ConnectionFacts
   readonly request: RequestHead
   readonly first: boolean
@@ -111,10 +121,7 @@ export class H2Leg implements ClientLeg {
     this.#declared = request.bodyLength
     this.headBegan = owner.clock.now()
     this.#requestDone = bodyless
-    ;(stream as LeggedStream)[ownLeg] = this
-    stream.on('error', ignore)
-    stream.on('aborted', onAborted)
-    stream.on('close', onClose)
+    hook(stream, this)
     if (bodyless) {
       stream.resume()
       return
@@ -125,7 +132,7 @@ export class H2Leg implements ClientLeg {
     watchEnd(stream)
     // All of it may have come with the head.
     if (stream.state.remoteClose === 1) markEnd(stream)
-    stream.on('trailers', onTrailers)
+    hookTrailers(stream)
   }
 
   /** Tells the host of the request. */
@@ -184,8 +191,7 @@ export class H2Leg implements ClientLeg {
     if (this.#requestDone || this.#discarding || this.#over) return
     if (!this.#listening) {
       this.#listening = true
-      this.#stream.on('data', onData)
-      this.#stream.on('end', onEnd)
+      hookData(this.#stream)
     }
     this.#stream.resume()
   }
@@ -255,7 +261,7 @@ export class H2Leg implements ClientLeg {
     }
     this.#sendFields(this.#ownTrailers === undefined)
     if (this.#over) return
-    this.#stream.on('finish', onFinish)
+    hookFinished(this.#stream)
     this.#stream.end()
   }
 
@@ -416,8 +422,8 @@ export class H2Leg implements ClientLeg {
       sendDate: !this.#dated,
     }
     try {
-      if (waitForTrailers) stream.on('wantTrailers', onWantTrailers)
-      if (!endStream) stream.on('drain', onDrain)
+      if (waitForTrailers) hookWantTrailers(stream)
+      if (!endStream) hookDrained(stream)
       stream.respond(takesFieldLists ? fields : byName(fields), options)
     } catch (error) {
       this.#unsendable(error)
@@ -487,77 +493,5 @@ function letGo(of: H2Leg): void {
 }
 
 function tellClosed(of: H2Leg, events: ClientEvents, error: ExchangeError): void {
-  try {
-    events.clientClosed(error)
-  } catch (failure) {
-    of.hasFailed(failure)
-  }
-}
-
-/** Under this symbol a stream keeps its leg, so that one set of listeners serves them all. */
-const ownLeg = Symbol('leg')
-type LeggedStream = ServerHttp2Stream & { [ownLeg]: H2Leg }
-
-function ignore(): void {}
-
-function onAborted(this: LeggedStream): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasAborted()
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onClose(this: LeggedStream): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasClosed()
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onTrailers(this: LeggedStream, _: unknown, __: number, raw: readonly string[]): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasTrailers(raw)
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onData(this: LeggedStream, bytes: Uint8Array): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasData(bytes)
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onEnd(this: LeggedStream): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasEnded()
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onDrain(this: LeggedStream): void {
-  const leg = this[ownLeg]
-  try {
-    leg.hasDrained()
-  } catch (error) {
-    leg.hasFailed(error)
-  }
-}
-
-function onFinish(this: LeggedStream): void {
-  this[ownLeg].hasFinished()
-}
-
-function onWantTrailers(this: LeggedStream): void {
-  this[ownLeg].wantsTrailers()
+  guarded(of, () => events.clientClosed(error), undefined)
 }

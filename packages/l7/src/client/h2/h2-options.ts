@@ -70,7 +70,7 @@ export function h2Settings(options: H2Options = {}, path = 'h2'): H2Settings {
     throw invalidOption(`${path}.${name}`, `${bytes} bytes: use ${least} to ${most}`)
   }
   const time = (name: keyof H2Options, preset: string, least: number): number => {
-    const ms = parseDuration((options[name] ?? preset) as Duration, `${path}.${name}`)
+    const ms = parseDuration(options[name] ?? preset, `${path}.${name}`)
     if (ms >= least) return ms
     throw invalidOption(`${path}.${name}`, `${ms}ms: use ${least}ms or more`)
   }

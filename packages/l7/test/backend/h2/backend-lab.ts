@@ -188,10 +188,12 @@ export interface BackendLabOptions {
 export async function backendLab(options: BackendLabOptions = {}): Promise<BackendLab> {
   const { clock = systemClock } = options
   const wheel = timerWheel({ clock })
-  const { stream: answer = (stream: ServerHttp2Stream) => {
-    stream.respond({ ':status': 200 })
-    stream.end('ok')
-  } } = options
+  const {
+    stream: answer = (stream: ServerHttp2Stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end('ok')
+    },
+  } = options
   const server =
     options.secure === true
       ? createSecureServer({ cert: vector('a.pem'), key: vector('a-key.pem'), ...options.server })
@@ -215,7 +217,9 @@ export async function backendLab(options: BackendLabOptions = {}): Promise<Backe
   const pool = h2Sessions(
     {
       protocol: 'h2',
-      ...(options.secure === true ? { tls: { ca: vector('ca.pem'), serverName: 'a.example' } } : {}),
+      ...(options.secure === true
+        ? { tls: { ca: vector('ca.pem'), serverName: 'a.example' } }
+        : {}),
       ...options.upstream,
     },
     { transport: nodeTransport(), wheel, clock, log, random: () => 0 },

@@ -43,7 +43,11 @@ const unary: handleUnaryCall<Buffer, Buffer> = (call, reply) => {
   if (word === 'fail') {
     const trailer = new Metadata()
     trailer.set('x-why', 'asked for')
-    return reply({ code: status.NOT_FOUND, details: 'no such thing, à la carte', metadata: trailer })
+    return reply({
+      code: status.NOT_FOUND,
+      details: 'no such thing, à la carte',
+      metadata: trailer,
+    })
   }
   if (word === 'slow') return undefined
   call.sendMetadata(new Metadata())
@@ -211,6 +215,7 @@ test('a call that is cancelled is cancelled at the member', async () => {
   call.cancel()
   while (cancelled.length === 0) await new Promise(setImmediate)
   while (lab.proxy.server.streams > 0) await new Promise(setImmediate)
+  expect(cancelled).toEqual(['both'])
 })
 
 test('many calls at once', async () => {
@@ -220,8 +225,12 @@ test('many calls at once', async () => {
       { length: 300 },
       (_, i) =>
         new Promise<string>((resolve, reject) =>
-          lab.client.makeUnaryRequest(path('unary'), bytes, bytes, Buffer.from(`w${i}`), (error, value) =>
-            error === null ? resolve(value!.toString()) : reject(error),
+          lab.client.makeUnaryRequest(
+            path('unary'),
+            bytes,
+            bytes,
+            Buffer.from(`w${i}`),
+            (error, value) => (error === null ? resolve(value!.toString()) : reject(error)),
           ),
         ),
     ),

@@ -19,7 +19,7 @@ import { type H2Server, h2Server } from '../../../src/client/h2/h2-server.ts'
 import { ExchangeError } from '../../../src/exchange/exchange-error.ts'
 import { gateSettings } from '../../../src/gate/gate-options.ts'
 import type { Head } from '../../../src/wire/head.ts'
-import { ResponseHead } from '../../../src/wire/response-head.ts'
+import type { ResponseHead } from '../../../src/wire/response-head.ts'
 import { factsOf } from '../../client/h2/h2-lab.ts'
 import { demand } from './backend-lab.ts'
 
@@ -123,7 +123,9 @@ class Pump implements ClientEvents, LegSeeker {
     if (this.#over) return
     this.#over = true
     this.#log.debug({ error }, 'failed')
-    this.#client.abort(new ExchangeError('x', { code: error.code, source: 'backend', phase: 'connect' }))
+    this.#client.abort(
+      new ExchangeError('x', { code: error.code, source: 'backend', phase: 'connect' }),
+    )
     this.#client.release(false)
   }
 }

@@ -1,6 +1,13 @@
 import { once } from 'node:events'
-import { connect, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import {
+  type ClientHttp2Stream,
+  connect,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { Duplex } from 'node:stream'
+import { seededRandom } from '@steelyard/testing'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { joinedProxy } from './joined-proxy.ts'
@@ -54,7 +61,7 @@ test('1 GiB up and 1 GiB down, with bounded memory', { timeout: 120_000 }, async
     const { external, arrayBuffers, heapUsed } = process.memoryUsage()
     most = Math.max(most, external + heapUsed, arrayBuffers)
   }
-  const down = session.request({ ':path': '/down' });
+  const down = session.request({ ':path': '/down' })
   let got = 0
   for await (const bytes of down) {
     got += (bytes as Buffer).length
@@ -160,5 +167,60 @@ test('a client that leaves resets the stream to the member; a member that fails 
   failing.resume()
   expect([await failed, clean]).toEqual([2, false])
   session.destroy()
+  server.close()
+})
+
+test('thousands of exchanges that end at any point leave nothing behind', {
+  timeout: 60_000,
+}, async () => {
+  const random = seededRandom(7)
+  const server = await member((stream, path) => {
+    const kind = Number(path.slice(1))
+    if (kind < 0.1) return stream.close(2)
+    if (kind < 0.2) return void setImmediate(() => stream.close(7))
+    stream.respond({ ':status': 200 })
+    stream.write('x'.repeat(Math.floor(kind * 50_000)))
+    if (kind < 0.3) return stream.close(2)
+    if (kind < 0.4) return void setImmediate(() => stream.destroy())
+    stream.end('y')
+  })
+  await using proxy = await joinedProxy(`127.0.0.1:${server.port}`, { h2: { abuseLimit: 0 } })
+  let ended = 0
+  const one = (session: ReturnType<typeof connect>): Promise<void> =>
+    new Promise((resolve) => {
+      const body = random() < 0.5
+      const stream: ClientHttp2Stream = session.request(
+        { ':path': `/${random()}`, ':method': body ? 'POST' : 'GET' },
+        { endStream: !body },
+      )
+      stream.on('error', () => {})
+      stream.on('close', () => {
+        ended += 1
+        resolve()
+      })
+      if (random() < 0.7) stream.resume()
+      else stream.on('response', () => stream.close(8))
+      if (!body) return
+      stream.write('z'.repeat(Math.floor(random() * 30_000)))
+      if (random() < 0.3) setImmediate(() => stream.close(8))
+      else stream.end()
+    })
+  const total = 4000
+  const heap = (): number => process.memoryUsage().heapUsed
+  let before = 0
+  for (let round = 0; round < 20; round++) {
+    const session = connect(`http://127.0.0.1:${proxy.port}`)
+    session.on('error', () => {})
+    await Promise.all(Array.from({ length: total / 20 }, () => one(session)))
+    session.destroy()
+    if (round === 4) before = heap()
+  }
+  expect(ended).toBe(total)
+  while (proxy.server.sessions > 0) await new Promise(setImmediate)
+  while (proxy.pool.idle() < proxy.pool.open) await new Promise(setImmediate)
+  expect(proxy.server.streams).toBe(0)
+  // Garbage included; 3,000 exchanges with their heads would be more.
+  expect(heap() - before).toBeLessThan(60 * 1024 * 1024)
+  expect(proxy.failures.filter((failure) => !failure.startsWith('127.0.0.1:'))).toEqual([])
   server.close()
 })

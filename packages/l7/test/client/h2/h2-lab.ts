@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { type Clock, type Logger, systemClock, timerWheel, type TimerWheel } from '@steelyard/core'
+import { type Clock, type Logger, systemClock, type TimerWheel, timerWheel } from '@steelyard/core'
 import type { ClientEvents, ClientHost, ClientLeg } from '../../../src/client/client-leg.ts'
 import type { H2Options } from '../../../src/client/h2/h2-options.ts'
 import { type H2Server, h2Server } from '../../../src/client/h2/h2-server.ts'

@@ -7,8 +7,8 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2'
 import type { Socket } from 'node:net'
-import { manualClock } from '@steelyard/testing'
 import { timerWheel } from '@steelyard/core'
+import { manualClock } from '@steelyard/testing'
 import { afterEach, expect, test } from 'vitest'
 import { ExchangeError } from '../../../src/exchange/exchange-error.ts'
 import { unknownLength } from '../../../src/wire/request-head.ts'
@@ -113,6 +113,38 @@ test('the head is one that HTTP/1.1 could have carried: Host first, crumbs joine
     ['x-empty', ''],
   ])
   expect(heard.path).toBe('/aA?q')
+  client.destroy()
+})
+
+test.each([
+  ['NUL in a value', 'x-a', '1\x002'],
+  ['CR LF in a value', 'x-a', '1\r\nx-evil: 2'],
+  ['LF in a value', 'x-a', '1\nx-evil: 2'],
+  ['CR LF in a name', 'x-a\r\nx-evil', '1'],
+  ['a colon in a name', 'x-a: 1', '1'],
+  ['a space in a name', 'x-a ', '1'],
+  ['an empty name', '', '1'],
+  ['a blank before a value', 'x-a', ' 1'],
+  ['a blank behind a value', 'x-a', '1\t'],
+])('%s reaches nobody', async (_, name, value) => {
+  await using lab = await h2Lab(quick)
+  const client = await raw.rawClient(lab.port)
+  client.send(
+    raw.headers(
+      1,
+      raw.request('/', 'GET', [
+        [name, value],
+        ['x-good', '1'],
+      ]),
+    ),
+  )
+  await client.settle()
+  for (const heard of lab.requests) {
+    expect(heard.lines).toEqual([
+      ['host', 'a.example'],
+      ['x-good', '1'],
+    ])
+  }
   client.destroy()
 })
 
@@ -240,7 +272,12 @@ test('trailers without a body, and no trailers at all', async () => {
 test('informational heads come before the final one', async () => {
   await using lab = await h2Lab({
     handle({ leg }) {
-      leg.sendInformational(responseHead(103, [['link', '</a>'], ['link', '</b>']]))
+      leg.sendInformational(
+        responseHead(103, [
+          ['link', '</a>'],
+          ['link', '</b>'],
+        ]),
+      )
       answer(leg)
       leg.sendInformational(responseHead(103))
     },
@@ -328,7 +365,9 @@ test('an early answer resets the request that nobody reads, after the answer', a
     raw.headers(1, raw.request('/', 'POST'), raw.Flag.endHeaders),
     raw.data(1, 'x'.repeat(1000), 0),
   )
-  const reset = await client.until(({ type, stream }) => type === raw.Type.rstStream && stream === 1)
+  const reset = await client.until(
+    ({ type, stream }) => type === raw.Type.rstStream && stream === 1,
+  )
   expect(reset!.payload.readUInt32BE(0)).toBe(constants.NGHTTP2_NO_ERROR)
   const kinds = client.frames.filter(({ stream }) => stream === 1).map(({ type }) => type)
   expect(kinds).toEqual([raw.Type.headers, raw.Type.data, raw.Type.rstStream])
@@ -399,26 +438,29 @@ test.each([
   ['CANCEL', constants.NGHTTP2_CANCEL],
   ['NO_ERROR', constants.NGHTTP2_NO_ERROR],
   ['INTERNAL_ERROR', constants.NGHTTP2_INTERNAL_ERROR],
-])('a client that resets with %s in the middle of its body is gone, and its body never whole', async (_, code) => {
-  await using lab = await h2Lab({ handle: ({ leg }) => leg.resumeBody() })
-  const client = await raw.rawClient(lab.port)
-  client.send(
-    raw.headers(1, raw.request('/', 'POST'), raw.Flag.endHeaders),
-    raw.data(1, 'half', 0),
-  )
-  const heard = await lab.request(1)
-  await heard.until(() => heard.received === 4)
-  client.send(raw.rst(1, code))
-  await heard.until(() => heard.closed !== undefined)
-  expect([heard.closed!.code, heard.closed!.source, heard.ended]).toEqual([
-    'client-aborted',
-    'client',
-    false,
-  ])
-  await client.settle()
-  expect(lab.server.streams).toBe(0)
-  client.destroy()
-})
+])(
+  'a client that resets with %s in the middle of its body is gone, and its body never whole',
+  async (_, code) => {
+    await using lab = await h2Lab({ handle: ({ leg }) => leg.resumeBody() })
+    const client = await raw.rawClient(lab.port)
+    client.send(
+      raw.headers(1, raw.request('/', 'POST'), raw.Flag.endHeaders),
+      raw.data(1, 'half', 0),
+    )
+    const heard = await lab.request(1)
+    await heard.until(() => heard.received === 4)
+    client.send(raw.rst(1, code))
+    await heard.until(() => heard.closed !== undefined)
+    expect([heard.closed!.code, heard.closed!.source, heard.ended]).toEqual([
+      'client-aborted',
+      'client',
+      false,
+    ])
+    await client.settle()
+    expect(lab.server.streams).toBe(0)
+    client.destroy()
+  },
+)
 
 test('a reset with NO_ERROR after the answer does not make half a body whole', async () => {
   await using lab = await h2Lab({ handle: ({ leg }) => leg.resumeBody() })
@@ -459,7 +501,9 @@ test.each([
   const client = await raw.rawClient(lab.port)
   const fields = raw.request('/', 'POST', [['content-length', '4']])
   client.send(raw.headers(1, fields, raw.Flag.endHeaders), raw.data(1, body))
-  const reset = await client.until(({ type, stream }) => type === raw.Type.rstStream && stream === 1)
+  const reset = await client.until(
+    ({ type, stream }) => type === raw.Type.rstStream && stream === 1,
+  )
   expect(reset!.payload.readUInt32BE(0)).toBe(constants.NGHTTP2_PROTOCOL_ERROR)
   await client.settle()
   for (const heard of lab.requests) {
@@ -513,7 +557,13 @@ test('an abort in the middle of a body shows no END_STREAM', async () => {
     handle({ leg }) {
       leg.sendHead(responseHead(200), unknownLength, false, false)
       leg.sendBody(Buffer.from('half'))
-      leg.abort(new ExchangeError('x', { code: 'backend-reset', source: 'backend', phase: 'response-body' }))
+      leg.abort(
+        new ExchangeError('x', {
+          code: 'backend-reset',
+          source: 'backend',
+          phase: 'response-body',
+        }),
+      )
     },
   })
   const client = await raw.rawClient(lab.port)
@@ -608,7 +658,7 @@ test.each([
 ])('the gate answers %s', async (_, fields, status) => {
   await using lab = await h2Lab(quick)
   const session = open(lab.port)
-  const { head, body } = await get(session, fields as Record<string, string>)
+  const { head, body } = await get(session, fields)
   expect(head[':status']).toBe(status)
   expect(body.toString()).toMatch(new RegExp(`^${status} .+\\n$`))
   expect(lab.requests).toEqual([])
@@ -824,6 +874,7 @@ test('a connection that never says SETTINGS is ended', async () => {
   await client.until(({ type }) => type === raw.Type.settings)
   clock.advance(15_000)
   await client.untilClosed()
+  expect(client.closed).toBe(true)
 })
 
 test('a client that takes nothing of its response is cut off, and the exchange hears it', async () => {

@@ -65,7 +65,9 @@ export type Fields = readonly (readonly [name: string, value: string])[]
 
 /** Fields as literals without indexing, names spelled out: HPACK as plain as it gets (RFC 7541 section 6.2.2). */
 export function block(fields: Fields): Buffer {
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]))
+  return Buffer.concat(
+    fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]),
+  )
 }
 
 function text(value: string): Buffer {
@@ -94,15 +96,14 @@ export function headers(
   fields: Fields | Uint8Array,
   flags: number = Flag.endStream | Flag.endHeaders,
 ): Buffer {
-  return frame(
-    Type.headers,
-    flags,
-    stream,
-    fields instanceof Uint8Array ? fields : block(fields as Fields),
-  )
+  return frame(Type.headers, flags, stream, fields instanceof Uint8Array ? fields : block(fields))
 }
 
-export function data(stream: number, body: Uint8Array | string, flags: number = Flag.endStream): Buffer {
+export function data(
+  stream: number,
+  body: Uint8Array | string,
+  flags: number = Flag.endStream,
+): Buffer {
   return frame(Type.data, flags, stream, body)
 }
 
@@ -202,7 +203,8 @@ export async function rawClient(
       const mark = uint32(0x5e771e, pings)
       client.send(frame(Type.ping, 0, 0, mark))
       const answer = await client.until(
-        ({ type, flags, payload }) => type === Type.ping && flags === Flag.ack && payload.equals(mark),
+        ({ type, flags, payload }) =>
+          type === Type.ping && flags === Flag.ack && payload.equals(mark),
       )
       return answer !== undefined
     },

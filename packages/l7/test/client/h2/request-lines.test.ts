@@ -14,7 +14,10 @@ const base: Fields = [
   [':authority', 'a.example'],
 ]
 
-function read(fields: Fields, bodyless = true): { head: RequestHead; problem: HeadProblem | undefined } {
+function read(
+  fields: Fields,
+  bodyless = true,
+): { head: RequestHead; problem: HeadProblem | undefined } {
   const head = new RequestHead()
   const problem = readRequest(fields.flat(), bodyless, head, { maxPairs: 100 })
   return { head, problem }
@@ -84,11 +87,23 @@ test.each<readonly [string, Fields, number]>([
   ['a content-length without a body', [...base, ['content-length', '5']], 400],
   ['an unknown method', [...without(':method'), [':method', 'BREW']], 501],
   ['a method in lower case', [...without(':method'), [':method', 'get']], 501],
-  ['CONNECT', [[':method', 'CONNECT'], [':authority', 'a:1']], 405],
+  [
+    'CONNECT',
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'a:1'],
+    ],
+    405,
+  ],
   [':protocol with GET', [...base, [':protocol', 'websocket']], 400],
   [
     'a tunnel with a content-length',
-    [...without(':method'), [':method', 'CONNECT'], [':protocol', 'websocket'], ['content-length', '0']],
+    [
+      ...without(':method'),
+      [':method', 'CONNECT'],
+      [':protocol', 'websocket'],
+      ['content-length', '0'],
+    ],
     400,
   ],
 ])('%s is refused', (_, fields, status) => {
@@ -156,7 +171,9 @@ test('whatever the fields, the lines that pass are lines of HTTP/1.1 with nothin
       expect(lines.pop()).toBe('')
       expect(lines.length).toBe([...head].length)
       for (const line of lines) {
-        expect(line).toMatch(/^[!#$%&'*+.^_`|~0-9a-z-]+: ([\x21-\x7e\x80-\xff]([\t -~\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/)
+        expect(line).toMatch(
+          /^[!#$%&'*+.^_`|~0-9a-z-]+: ([\x21-\x7e\x80-\xff]([\t -~\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/,
+        )
       }
     }),
     { numRuns: 2000 },
