@@ -212,7 +212,7 @@ hostileOptionsSuite([
   },
   {
     name: 'a filter',
-    args: [filter],
+    args: [{ name: 'own', request: undefined, prefer: undefined, done: undefined }],
     call: (one: HttpFilter) => httpBalancer({ listen, routes: [], use: [one] }),
   },
   {

@@ -21,6 +21,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.constantFrom(...kinds),
   a: fc.nat({ max: 11 }),
   b: fc.nat({ max: 999 }),
+  news: fc.constantFrom(-1, -1, -1, 0, 0, 1, 2, 5),
 })
 
 it('keeps its promises, whatever clients, members, hooks and operators do', async () => {

@@ -91,7 +91,7 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
   constructor(owner: SessionOfLegs, events: BackendEvents, reused: boolean) {
     this.#owner = owner
     this.#events = events
-    this.reused = reused;(globalThis.LEGS ??= new Set()).add(this)
+    this.reused = reused
   }
 
   sendHead(head: RequestHead, length: BodyLength, upgrade: string): void {
@@ -194,7 +194,6 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
     return undefined
   }
 
-  dump() { const s = this.#stream; return { over: this.#over, resp: this.#responded, done: this.#responseDone, fin: this.#finished, sent: this.#sent, len: this.#length, paused: this.#paused, reading: this.#reading, rec: this.#received, decl: this.#declared, s: s && [s.id, s.closed, s.destroyed, s.rstCode, s.readableFlowing, s.readableEnded, s.readableLength, s.writableEnded, s.writableFinished, s.writableLength, s.state] } }
   // What the stream tells.
 
   hasInformational(raw: readonly string[]): void {
@@ -229,10 +228,9 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
     this.#events.responseHead(head)
     if (this.#over) return
     if (bodyless && !agreed) {
-      // Nobody reads it, and it is not over before its end was read.
-      stream.resume()
-      this.hasEnded()
-      return
+      // It is not over before its end was read.
+      this.#read()
+      return this.#end()
     }
     if (!this.#paused) this.#read()
     this.#events.settled?.()
@@ -260,13 +258,10 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
   }
 
   hasEnded(): void {
-    if (this.#over || this.#responseDone || !this.#isWhole) return
-    if (!this.#tunnel && !this.#bare && this.#declared >= 0 && this.#received !== this.#declared) {
-      return this.#badResponse('it is shorter than its content-length')
-    }
-    this.#responseDone = true
-    this.#events.responseEnd(this.#trailers)
-    this.#events.settled?.()
+    const stream = this.#stream!
+    if (!this.#over && !this.#responseDone && this.#isWhole) this.#end()
+    // Node keeps a stream that the member has closed for as long as the request has bytes that were not sent.
+    if (stream.closed && !stream.destroyed) stream.destroy()
   }
 
   hasDrained(): void {
@@ -330,6 +325,15 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
   /** May trailers follow? A known length costs no frame for the possibility. */
   get #mayTrail(): boolean {
     return this.#length === unknownLength && this.#upgrade === ''
+  }
+
+  #end(): void {
+    if (!this.#tunnel && !this.#bare && this.#declared >= 0 && this.#received !== this.#declared) {
+      return this.#badResponse('it is shorter than its content-length')
+    }
+    this.#responseDone = true
+    this.#events.responseEnd(this.#trailers)
+    this.#events.settled?.()
   }
 
   /**
@@ -407,7 +411,7 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
 
   #leave(): void {
     if (this.#left) return
-    this.#left = true;globalThis.LEGS.delete(this)
+    this.#left = true
     this.#owner.legLeft()
   }
 }

@@ -168,6 +168,11 @@ export class H2Leg implements ClientLeg, StreamHooks {
   /** Looks from time to time whether the client takes what is sent; ends the stream and says true when it does not. */
   sweep(now: number): boolean {
     const stream = this.#stream
+    if (stream.closed) {
+      // Reset by the client behind an answer that it did not take to the end: Node waits for what nobody will read.
+      stream.destroy()
+      return false
+    }
     const pending = stream.writableLength
     if (this.#finished && stream.writableFinished) this.letGo()
     const held = pending > 0 || (this.#finished && !stream.closed)

@@ -56,6 +56,8 @@ export function readMessages(
     if (status === 0 || status >= 200) index += 1
     if (!whole || untilClose) break
     at = next
+    // What a tunnel begins with; no method does.
+    if (text[at] === 't') break
   }
   return messages
 }

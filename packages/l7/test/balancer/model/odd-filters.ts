@@ -91,7 +91,7 @@ class Flip implements BodyTransform {
         this.#go()
       })
     }
-    if (this.#held.length === 0 && !this.#full) return true
+    if (this.#held.length < 3 && !this.#full) return true
     this.#blocked = true
     return false
   }

@@ -42,9 +42,19 @@ export interface Step {
   readonly kind: (typeof kinds)[number]
   readonly a: number
   readonly b: number
+  /** So much news is delivered before the next thing happens; negative for all. */
+  readonly news: number
 }
 
 export const kinds = [
+  'come',
+  'come',
+  'come',
+  'come',
+  'serve',
+  'serve',
+  'serve',
+  'serve',
   'open',
   'ask',
   'ask',
@@ -79,7 +89,6 @@ export const kinds = [
   'reconfigure',
   'cut',
   'hooks',
-  'still',
 ] as const
 
 interface Asked {
@@ -199,10 +208,26 @@ export class World {
     }
   }
 
-  async do({ kind, a, b }: Step): Promise<void> {
+  async do({ kind, a, b, news }: Step): Promise<void> {
     const client = this.#clients[a % Math.max(1, this.#clients.length)]
     const backend = this.#backends[a % Math.max(1, this.#backends.length)]
     switch (kind) {
+      case 'come': {
+        // A request, as far as it goes.
+        const one = client ?? this.#open()
+        this.#ask(one, b)
+        this.#push(one, Number.POSITIVE_INFINITY)
+        if (news < 0) await this.network.settle()
+        this.#accept(0)
+        break
+      }
+      case 'serve':
+        // Everybody answers.
+        for (const each of this.#backends) {
+          this.#answer(each, b)
+          this.#say(each, a === 0 ? 50 : Number.POSITIVE_INFINITY)
+        }
+        break
       case 'open':
         if (this.#clients.length < 6) this.#open()
         break
@@ -273,11 +298,9 @@ export class World {
       case 'hooks':
         this.#think()
         break
-      case 'still':
-        // The next thing happens in the same breath.
-        return
     }
-    await this.network.settle()
+    if (news < 0) await this.network.settle()
+    else for (let i = 0; i < news; i++) this.network.step(a + i)
     this.look()
   }
 
@@ -309,11 +332,12 @@ export class World {
 
   /** Nobody does anything any more: every wait has its limit. */
   async rest(): Promise<void> {
-    for (let i = 0; i < 6; i++) {
+    let { exchanges, connections } = this.#edge.stats()
+    for (let i = 0; i < 40 && exchanges + connections > 0; i++) {
       this.#think()
       await this.pass(2500)
+      ;({ exchanges, connections } = this.#edge.stats())
     }
-    const { exchanges, connections } = this.#edge.stats()
     if (exchanges > 0) throw new Error(`${exchanges} exchanges never end`)
     if (connections > 0) throw new Error(`${connections} connections never end`)
     const active = this.#pool.load.sum()
