@@ -5,6 +5,7 @@
  */
 export { type Acl, type AclOptions, acl, allOf, anyOf, type ClientInfo, noneOf } from './acl.ts'
 export { tcpSessionChannel } from './channels.ts'
+export { FrontDoor, type FrontDoorOptions, type HouseBehind } from './front-door.ts'
 export {
   type AdjustableByteBudget,
   type ByteBudgetOptions,
@@ -53,7 +54,6 @@ export {
   type NameRule,
   nameRouter,
 } from './route-by-name.ts'
-export { Admission } from './tcp/admission.ts'
 export type { TcpStats } from './tcp/counters.ts'
 export {
   type AcceptProxy,

@@ -1,42 +1,26 @@
 import { randomUUID } from 'node:crypto'
 import {
   type Clock,
-  clockOption,
   type Emitter,
   type EventSource,
   emitter,
   functionOption,
-  type Lifecycle,
   type Logger,
-  lifecycle,
-  noMetrics,
   objectOption,
   type Pool,
-  parseDuration,
-  partOption,
   type Service,
   type SocketAddress,
   type StartOptions,
   type SteelyardError,
   type StopOptions,
   type Stream,
-  type StreamListener,
-  silentLog,
-  systemClock,
   type TimerWheel,
   type Transport,
-  type TransportError,
-  textOption,
-  timerWheel,
 } from '@steelyard/core'
 import {
-  Admission,
-  type ConnectionLimit,
   certificateSeries,
-  connectionLimit,
-  listenTarget,
-  listenText,
-  nodeTransport,
+  FrontDoor,
+  type HouseBehind,
   type RetryBudget,
   retryBudget,
 } from '@steelyard/l4'
@@ -130,67 +114,47 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   readonly random: () => number
   readonly pseudonym: string = `lb-${randomUUID().slice(-12)}`
   readonly scratch: Uint8Array = new Uint8Array(scratchBytes)
-  corked: ResponseWriter | undefined = undefined
   readonly spareHeads: RequestHead[] = []
+  corked: ResponseWriter | undefined = undefined
   readonly counters: HttpCounters = new HttpCounters()
   #options: HttpBalancerOptions
   #all: HttpSettings
+  readonly #door: FrontDoor
   readonly #events: Emitter<HttpBalancerEvents> = emitter<HttpBalancerEvents>()
-  readonly #lifecycle: Lifecycle
-  readonly #limit: ConnectionLimit
-  readonly #admission: Admission<Stream>
   readonly #upstreams: Upstreams
   readonly #ownBudget: RetryBudget
   readonly #arrivals = new Set<Arrival>()
   readonly #connections = new Set<H1Connection>()
   readonly #runs = new Set<ExchangeRun>()
   #h2: { readonly settings: HttpSettings; readonly server: H2Server }[] = []
-  #listener: StreamListener | undefined
   #uses: Disposable[] = []
-  #unlistened: Promise<void> | undefined
-  #collected: Disposable | undefined
-  #emptied: (() => void) | undefined
   #nextConnection = 1
 
   constructor(options: HttpBalancerOptions) {
-    const target = listenTarget(objectOption(options, 'httpBalancer').listen)
+    const door = new FrontDoor('httpBalancer', options, this.#house())
     this.#options = options
-    this.name = textOption(options.name ?? listenText(target), 'name')
-    this.clock = clockOption(options.clock ?? systemClock, 'clock')
-    const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
-    this.wheel = wheel ?? timerWheel({ clock: this.clock })
-    this.log = options.log ?? silentLog
-    this.transport = options.transport ?? nodeTransport()
+    this.#door = door
+    this.name = door.name
+    this.clock = door.clock
+    this.wheel = door.wheel
+    this.log = door.log
+    this.transport = door.transport
     this.random = functionOption(options.random ?? Math.random, 'random')
     this.#ownBudget = options.retryBudget ?? retryBudget({ clock: this.clock })
-    const { transport, clock, log, random } = this
-    this.#upstreams = new Upstreams({ transport, wheel: this.wheel, clock, log, random })
+    const { transport, wheel, clock, log, random } = this
+    this.#upstreams = new Upstreams({ transport, wheel, clock, log, random })
     const selection = this.#upstreams.select()
     this.#all = httpSettings(options, this, (upstream, path) => selection.take(upstream, path))
     selection.commit()
-    this.#limit = connectionLimit(this.#all.connectionLimit)
-    this.#admission = new Admission<Stream>(
-      this.#limit,
-      options.nodeLimit,
-      (stream) => this.#begin(stream),
-      (full) => (full ? this.#listener?.pause() : this.#listener?.resume()),
-    )
-    this.#lifecycle = lifecycle(
-      `http balancer ${this.name}`,
-      parseDuration(options.drain ?? '30s', 'drain'),
-      {
-        open: (signal) => this.#open(signal),
-        close: (drainMs, signal) => this.#close(drainMs, signal),
-      },
-    )
+    door.limit.setMax(this.#all.connectionLimit)
   }
 
   get address(): SocketAddress | undefined {
-    return this.#listener?.address
+    return this.#door.address
   }
 
   get closed(): Promise<SteelyardError | undefined> {
-    return this.#lifecycle.closed
+    return this.#door.lifecycle.closed
   }
 
   get settings(): ExchangeSettings & H1Settings {
@@ -202,7 +166,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   }
 
   get draining(): boolean {
-    return this.#unlistened !== undefined
+    return this.#door.shut
   }
 
   get wantsRecord(): boolean {
@@ -221,12 +185,12 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   }
 
   async start(options?: StartOptions): Promise<this> {
-    await this.#lifecycle.start(options)
+    await this.#door.lifecycle.start(options)
     return this
   }
 
   stop(options?: StopOptions): Promise<void> {
-    return this.#lifecycle.stop(options)
+    return this.#door.lifecycle.stop(options)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -236,8 +200,10 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   stats(): HttpStats {
     return this.counters.stats({
       exchanges: this.#runs.size,
-      connections: this.#limit.active,
-      waiting: this.#admission.parked,
+      connections: this.#door.limit.active,
+      waiting: this.#door.parked,
+      accepted: this.#door.accepted,
+      acceptFailures: this.#door.acceptFailures,
       upstreams: this.#upstreams.all,
     })
   }
@@ -267,23 +233,26 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
       selection.abandon()
       throw error
     }
-    const { state } = this.#lifecycle
-    const live = state === 'starting' || state === 'running'
+    const { live } = this.#door
     // The new pools are in use before the old ones are let go: a pool in both is checked without a gap.
     const before = this.#uses
-    const uses = live ? this.#usePools(all) : before
+    let uses = before
+    try {
+      if (live) uses = this.#usePools(all)
+    } catch (error) {
+      selection.abandon()
+      throw error
+    }
     this.#options = options
     this.#all = all
     this.#uses = uses
     if (live) disposeAll(before)
     selection.commit()
-    this.#limit.setMax(all.connectionLimit)
+    this.#door.limit.setMax(all.connectionLimit)
   }
 
   unlisten(): Promise<void> {
-    if (this.#lifecycle.state === 'idle') return Promise.resolve()
-    this.#unlistened ??= this.#unlisten()
-    return this.#unlistened
+    return this.#door.unlisten()
   }
 
   inject(request: InjectedRequest | string): Promise<InjectedResponse> {
@@ -327,7 +296,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
     this.counters.finished(run)
     if (record !== undefined) this.#tell(record)
     // Its client's connection may have been over before.
-    if (this.#runs.size === 0) this.#emptied?.()
+    if (this.#runs.size === 0) this.#door.look()
   }
 
   complain(error: unknown, what: string): void {
@@ -356,6 +325,43 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   }
 
   // Inside.
+
+  /** What the front door asks of us. */
+  #house(): HouseBehind {
+    const balancer = this
+    return {
+      get busy() {
+        return balancer.#door.limit.active > 0 || balancer.#runs.size > 0
+      },
+      open: () => {
+        this.#uses = this.#usePools(this.#all)
+      },
+      begin: (stream) => this.#begin(stream),
+      turnAway: (stream) => stream.reset(),
+      drain: () => {
+        for (const connection of [...this.#connections]) connection.drain()
+        for (const { server } of this.#h2) server.drain()
+      },
+      cut: () => {
+        for (const arrival of [...this.#arrivals]) arrival.cut()
+        this.cut()
+        for (const connection of [...this.#connections]) connection.cut()
+        for (const { server } of this.#h2) server.cut()
+      },
+      close: () => {
+        disposeAll(this.#uses)
+        this.#uses = []
+        this.#upstreams.close()
+      },
+      failed: (error) => this.#events.emit('error', error),
+      report: (report) => {
+        const labels = { listener: this.name }
+        const { tls } = this.#all.arrival
+        if (tls !== undefined) certificateSeries(tls, labels, report)
+        httpSeries(this.stats(), labels, report)
+      },
+    }
+  }
 
   #factsOf(arrival: Arrival): ConnectionFacts {
     const { tls, peer, client, local } = arrival
@@ -402,104 +408,13 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   /** A client's connection is over. */
   #departed(id: number): void {
     if (id > 0) this.#upstreams.clientGone(id)
-    this.#admission.leave()
-    if (this.#limit.active === 0) this.#emptied?.()
-  }
-
-  async #open(signal: AbortSignal | undefined): Promise<void> {
-    this.#uses = this.#usePools(this.#all)
-    let listener: StreamListener | undefined
-    try {
-      listener = await this.transport.listen(
-        { ...listenTarget(this.#options.listen), ...(signal === undefined ? {} : { signal }) },
-        {
-          accepted: (stream) => this.#accepted(stream),
-          failed: (error) => this.#acceptFailed(error),
-        },
-      )
-      this.#collected = (this.#options.metrics ?? noMetrics).collect((report) => {
-        const labels = { listener: this.name }
-        const { tls } = this.#all.arrival
-        if (tls !== undefined) certificateSeries(tls, labels, report)
-        httpSeries(this.stats(), labels, report)
-      })
-    } catch (error) {
-      disposeAll(this.#uses)
-      this.#uses = []
-      await listener?.close()
-      throw error
-    }
-    if (this.#unlistened !== undefined) return listener.close()
-    this.#listener = listener
-    if (this.#admission.parked > 0) listener.pause()
-  }
-
-  async #close(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.unlisten()
-    } finally {
-      await this.#drained(drainMs, signal)
-      for (const arrival of [...this.#arrivals]) arrival.cut()
-      this.cut()
-      for (const connection of [...this.#connections]) connection.cut()
-      for (const { server } of this.#h2) server.cut()
-      await this.#drained(2000, undefined)
-      this.#admission[Symbol.dispose]()
-      this.#collected?.[Symbol.dispose]()
-      disposeAll(this.#uses)
-      this.#uses = []
-      this.#upstreams.close()
-      if (this.#options.wheel === undefined) this.wheel[Symbol.dispose]()
-    }
-  }
-
-  async #unlisten(): Promise<void> {
-    const listener = this.#listener
-    this.#listener = undefined
-    // Before the wait: who is parked must not be let in any more.
-    for (const stream of this.#admission.clear()) stream.reset()
-    for (const connection of [...this.#connections]) connection.drain()
-    for (const { server } of this.#h2) server.drain()
-    await listener?.close()
-  }
-
-  /** Resolves when no connection is left, the time is up, or the signal aborts. */
-  async #drained(withinMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#idle || withinMs <= 0 || signal?.aborted === true) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const look = (): void => {
-      if (this.#idle) resolve()
-    }
-    const enough = (): void => resolve()
-    this.#emptied = look
-    signal?.addEventListener('abort', enough, { once: true })
-    const deadline = this.clock.after(withinMs, enough)
-    await promise
-    deadline[Symbol.dispose]()
-    signal?.removeEventListener('abort', enough)
-    this.#emptied = undefined
-  }
-
-  get #idle(): boolean {
-    return this.#limit.active === 0 && this.#runs.size === 0
-  }
-
-  #accepted(stream: Stream): void {
-    this.counters.accepted += 1
-    if (this.#unlistened === undefined) this.#admission.arrive(stream)
-    else stream.reset()
+    this.#door.leave()
   }
 
   #begin(stream: Stream): void {
     const arrival = new Arrival(this, this.#all.arrival, stream)
     this.#arrivals.add(arrival)
     arrival.start()
-  }
-
-  #acceptFailed(error: TransportError): void {
-    this.counters.acceptFailures += 1
-    this.log.warn({ listener: this.name, code: error.code, error: error.message }, 'accept failed')
-    this.#events.emit('error', error)
   }
 
   #tell(record: ExchangeRecord): void {

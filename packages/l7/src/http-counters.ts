@@ -38,8 +38,6 @@ export interface CountedExchange {
 
 /** The counters of one balancer; they survive reconfigurations. */
 export class HttpCounters {
-  accepted = 0
-  acceptFailures = 0
   turnedAway = 0
   #requests = 0
   #refused = 0
@@ -70,15 +68,17 @@ export class HttpCounters {
     exchanges: number
     connections: number
     waiting: number
+    accepted: number
+    acceptFailures: number
     upstreams: readonly BackendConnections[]
   }): HttpStats {
-    const { exchanges, connections, waiting, upstreams } = now
+    const { exchanges, connections, waiting, accepted, acceptFailures, upstreams } = now
     return {
       exchanges,
       connections,
       waiting,
-      accepted: this.accepted,
-      acceptFailures: this.acceptFailures,
+      accepted,
+      acceptFailures,
       turnedAway: this.turnedAway,
       requests: this.#requests,
       refused: this.#refused,

@@ -109,6 +109,7 @@ export type {
   MirrorSender,
 } from './filters/mirror/mirror-sender.ts'
 export { type Mirror, type MirrorCounts, type MirrorOptions, mirror } from './filters/mirror.ts'
+export type { CookieValueKind } from './filters/persistence/cookie-value.ts'
 export { type HashKey, type HashKeys, keyFrom } from './filters/persistence/hash-key.ts'
 export {
   type HeaderPersistenceOptions,
@@ -120,6 +121,7 @@ export {
 } from './filters/persistence/inserted-cookie.ts'
 export { type LearnedCookieOptions, learnedCookie } from './filters/persistence/learned-cookie.ts'
 export type { Secret } from './filters/persistence/secret-option.ts'
+export type { SessionPersistence } from './filters/persistence/session-persistence.ts'
 export type { SessionEntry } from './filters/persistence/session-table.ts'
 export type { RateStore, WhenFull } from './filters/rate-limit/limiter-store.ts'
 export type { RateFields } from './filters/rate-limit/rate-fields.ts'
@@ -137,6 +139,7 @@ export type { CookieRewriteOptions } from './filters/rewrite-location/cookie-rul
 export type { LocationMap } from './filters/rewrite-location/location-rules.ts'
 export type { PathMap } from './filters/rewrite-location/url-text.ts'
 export { type RewriteLocationOptions, rewriteLocation } from './filters/rewrite-location.ts'
+export type { CertificateField } from './gate/certificate-lines.ts'
 export type { ForwardedField, ForwardingOptions } from './gate/forwarding-options.ts'
 export type { GateOptions } from './gate/gate-options.ts'
 export type { TrustOptions } from './gate/trusted-client.ts'
@@ -154,7 +157,12 @@ export type {
   HttpReconfiguration,
 } from './http-options.ts'
 export type { InjectedRequest, InjectedResponse } from './inject.ts'
-export { type AccessLog, type AccessLogOptions, accessLog } from './observe/access-log.ts'
+export {
+  type AccessLog,
+  type AccessLogOptions,
+  accessLog,
+  type LogFormatName,
+} from './observe/access-log.ts'
 export type { AliasOptions, AliasSet } from './observe/alias-metrics.ts'
 export {
   type BufferedSink,
@@ -238,7 +246,8 @@ export {
   type OctaviaPools,
   octaviaPolicies,
 } from './routing/octavia-policy.ts'
-export type { OctaviaRule } from './routing/octavia-rule.ts'
+export type { OctaviaCompareType, OctaviaRule, OctaviaRuleType } from './routing/octavia-rule.ts'
+export type { PathForm } from './routing/path-pattern.ts'
 export {
   type RedirectOptions,
   type RedirectStatus,
@@ -277,6 +286,11 @@ export {
   template,
   templateParts,
 } from './routing/template.ts'
+export type {
+  Variable as TemplateVariable,
+  VariableKind as TemplateVariableKind,
+  VariableReader as TemplateVariableReader,
+} from './routing/template-variables.ts'
 export {
   between,
   contains,

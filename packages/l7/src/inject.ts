@@ -1,14 +1,15 @@
-import { SteelyardError } from '@steelyard/core'
+import { type SocketAddress, SteelyardError } from '@steelyard/core'
+import type { TlsFacts } from '@steelyard/l4'
 import type { ClientEvents, ClientHost, ClientLeg } from './client/client-leg.ts'
 import type { ConnectionFacts } from './exchange/connection-facts.ts'
-import type { ExchangeError } from './exchange/exchange-error.ts'
+import { ExchangeError } from './exchange/exchange-error.ts'
 import { RequestView } from './exchange/request-view.ts'
 import { judgeRequest } from './gate/judge-request.ts'
 import type { HttpSettings } from './http-settings.ts'
 import type { RouteTrial } from './routing/route.ts'
 import { fieldProblem } from './wire/checked-field.ts'
 import type { Head } from './wire/head.ts'
-import { type BodyLength, RequestHead, unknownLength } from './wire/request-head.ts'
+import { type BodyLength, type RequestHead, unknownLength } from './wire/request-head.ts'
 import { RequestParser } from './wire/request-parser.ts'
 import type { ResponseHead } from './wire/response-head.ts'
 
@@ -22,6 +23,10 @@ export interface InjectedRequest {
   readonly body?: string | Uint8Array
   /** Who asks. Default `127.0.0.1`, port 0. */
   readonly client?: { readonly address: string; readonly port?: number }
+  /** Where it arrives. Default: `127.0.0.1`, at the port that the URL names. */
+  readonly local?: { readonly address: string; readonly port: number }
+  /** What TLS with the client is like. Default: without a client certificate for an https URL, else none. */
+  readonly tls?: Partial<TlsFacts>
   /** Gives up. */
   readonly signal?: AbortSignal
 }
@@ -49,9 +54,11 @@ export function inject(
   const { head, body, connection, signal } = read(request, settings)
   const { promise, resolve, reject } = Promise.withResolvers<InjectedResponse>()
   const leg = new InjectedLeg(head, body, connection, resolve, reject)
+  const leave = (): void => leg.leave()
+  signal?.addEventListener('abort', leave, { once: true })
   leg.begin(host)
-  signal?.addEventListener('abort', () => leg.leave(), { once: true })
-  return promise
+  if (signal?.aborted === true) leave()
+  return promise.finally(() => signal?.removeEventListener('abort', leave))
 }
 
 /** Which routes would be tried for a request, and why each was not taken. */
@@ -80,6 +87,8 @@ function read(request: InjectedRequest | string, settings: HttpSettings): ReadRe
     headers = {},
     body = '',
     client,
+    local,
+    tls,
     signal,
   } = typeof request === 'string' ? { url: request } : request
   const whole = /^(https?):\/\/([^/?#]*)(.*)$/.exec(url)
@@ -122,11 +131,34 @@ function read(request: InjectedRequest | string, settings: HttpSettings): ReadRe
       id: 0,
       client: source,
       peer: source,
-      local: { address: '127.0.0.1', port: scheme === 'https' ? 443 : 80, family: 4 },
-      tls: undefined,
+      local: localOf(local ?? { address: '127.0.0.1', port: portOf(authority, scheme) }),
+      tls: scheme === 'https' || tls !== undefined ? tlsFacts(authority, tls) : undefined,
       trusted: settings.forwarding.trust.trusts(address),
       covers: undefined,
     },
+  }
+}
+
+function portOf(authority: string, scheme: string): number {
+  const port = /:(\d{1,5})$/.exec(authority)?.[1]
+  return port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port)
+}
+
+function localOf({ address, port }: { address: string; port: number }): SocketAddress {
+  return { address, port, family: address.includes(':') ? 6 : 4 }
+}
+
+/** TLS as a common client of today makes it. */
+function tlsFacts(authority: string, given: Partial<TlsFacts> = {}): TlsFacts {
+  const name = authority.replace(/:\d*$/, '').toLowerCase()
+  return {
+    version: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    serverName: name === '' || /^[\d.]+$|^\[/.test(name) ? undefined : name,
+    alpn: 'http/1.1',
+    resumed: false,
+    peerCertificate: undefined,
+    ...given,
   }
 }
 
@@ -175,12 +207,13 @@ class InjectedLeg implements ClientLeg {
   /** The client goes away. */
   leave(): void {
     if (this.#over) return
-    const error = new SteelyardError('the injected request was given up', {
+    const error = new ExchangeError('the injected request was given up', {
       code: 'client-aborted',
       source: 'client',
+      phase: 'request',
     })
     this.#over = true
-    this.#events?.clientClosed(error as ExchangeError)
+    this.#events?.clientClosed(error)
     this.#reject(error)
   }
 
@@ -207,7 +240,8 @@ class InjectedLeg implements ClientLeg {
   sendHead(head: ResponseHead, length: BodyLength): void {
     this.#status = head.status
     this.#headers = [...head]
-    if (length !== unknownLength) this.#headers.push(['content-length', String(length)])
+    const told = length !== unknownLength && head.status !== 204
+    if (told) this.#headers.push(['content-length', String(length)])
   }
 
   sendBody(bytes: Uint8Array): boolean {
@@ -259,6 +293,7 @@ class InjectedLeg implements ClientLeg {
     if (this.#events === undefined || !this.#wanted || this.#whole || this.#over) return
     this.#whole = true
     if (this.#body.length > 0) this.#events.requestBody(this.#body)
-    this.#events.requestEnd(undefined)
+    // It may have been answered and thrown away meanwhile.
+    if (!this.#over) this.#events.requestEnd(undefined)
   }
 }

@@ -1,19 +1,27 @@
 import { type Pool, pool } from '@steelyard/core'
 import { hostileOptionsSuite } from '@steelyard/testing'
+import { createProxyServer, type ServerOptions } from '../src/http-proxy/index.ts'
 import {
   type AnswerAction,
+  all,
   always,
+  endsWith,
   type ForwardOptions,
   forward,
   type HttpBalancerOptions,
   type HttpFilter,
   type HttpReconfiguration,
   handle,
+  haproxyLine,
   httpBalancer,
   insertedCookie,
+  jsonLine,
   type Route,
   respond,
   route,
+  startsWith,
+  templateLine,
+  templateParts,
 } from '../src/index.ts'
 
 const web = pool({ name: 'web', backends: ['192.0.2.1:80'] })
@@ -226,5 +234,59 @@ hostileOptionsSuite([
     args: [() => undefined, 'name'],
     call: (handler: () => undefined, name: string) =>
       httpBalancer({ listen, routes: [route(always, handle(handler, name))] }),
+  },
+  { name: 'all', args: [always, { kind: 'path', form: 'exact', values: ['/a'] }], call: all },
+  { name: 'startsWith', args: [['a'], { ignoreCase: true }], call: startsWith },
+  { name: 'endsWith', args: [['a'], { ignoreCase: true }], call: endsWith },
+  {
+    name: 'haproxyLine',
+    args: [{ request: ['host'], response: ['server'] }],
+    call: (options: never) => haproxyLine(options),
+  },
+  {
+    name: 'jsonLine',
+    args: [['time', 'status']],
+    call: (fields: never) => jsonLine(fields),
+  },
+  {
+    name: 'templateLine',
+    args: ['%{client} %{status}'],
+    call: (text: string) => templateLine(text),
+  },
+  {
+    name: 'templateParts',
+    args: ['%{host}%{header:x}'],
+    call: (text: string) => templateParts(text, 'at'),
+  },
+  {
+    name: 'createProxyServer',
+    args: [
+      {
+        target: 'http://192.0.2.1:80',
+        forward: { host: '192.0.2.2', port: 80, protocol: 'http:' },
+        agent: false,
+        ws: true,
+        xfwd: 'append',
+        secure: false,
+        toProxy: true,
+        prependPath: false,
+        ignorePath: true,
+        localAddress: '192.0.2.9',
+        changeOrigin: true,
+        auth: 'user:password',
+        hostRewrite: 'a.example',
+        autoRewrite: true,
+        protocolRewrite: 'https',
+        cookieDomainRewrite: { '*': 'a.example' },
+        cookiePathRewrite: '/',
+        headers: { 'x-a': '1', 'x-b': ['2', '3'] },
+        proxyTimeout: 1000,
+        timeout: 1000,
+        followRedirects: false,
+        selfHandleResponse: true,
+        method: 'POST',
+      },
+    ],
+    call: (options: ServerOptions) => createProxyServer(options).close(),
   },
 ])

@@ -20,13 +20,11 @@ export interface TcpStats {
 
 /** The counters behind {@link TcpStats}; bytes are of finished connections. */
 export class TcpCounters {
-  accepted = 0
   bytesFromClient = 0
   bytesToClient = 0
   connectFailures = 0
   retries = 0
   queued = 0
-  acceptFailures = 0
   readonly ended: Map<EndReason, number> = new Map()
 
   end(reason: EndReason): void {

@@ -1,39 +1,24 @@
 import {
   type Clock,
-  clockOption,
   type Emitter,
   type EventSource,
   emitter,
-  type Lifecycle,
   type Logger,
-  lifecycle,
-  noMetrics,
   objectOption,
   type Pool,
-  parseDuration,
-  partOption,
   type Service,
   type SocketAddress,
   type StartOptions,
   type SteelyardError,
   type StopOptions,
   type Stream,
-  type StreamListener,
-  silentLog,
-  systemClock,
   type TimerWheel,
   type Transport,
-  type TransportError,
-  textOption,
-  timerWheel,
 } from '@steelyard/core'
 import { tcpSessionChannel } from '../channels.ts'
-import { type ConnectionLimit, connectionLimit } from '../limits/connection-limit.ts'
-import { listenTarget, listenText } from '../listen.ts'
+import { FrontDoor } from '../front-door.ts'
 import { certificateSeries } from '../tls/certificate-metrics.ts'
-import { nodeTransport } from '../transport/node-transport.ts'
 import { rethrow } from '../transport/stream.ts'
-import { Admission } from './admission.ts'
 import { TcpCounters, type TcpStats } from './counters.ts'
 import { TcpSession } from './session.ts'
 import type { SessionHost } from './session-host.ts'
@@ -106,53 +91,53 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   readonly log: Logger
   readonly counters: TcpCounters = new TcpCounters()
   #options: TcpBalancerOptions
+  readonly #door: FrontDoor
   readonly #events: Emitter<TcpBalancerEvents> = emitter<TcpBalancerEvents>()
-  readonly #lifecycle: Lifecycle
-  readonly #admission: Admission<Stream>
-  readonly #limit: ConnectionLimit
   readonly #sessions = new Set<TcpSession>()
   #settings: TcpSettings
-  #listener: StreamListener | undefined
   #uses: Disposable[] = []
   /** Former settings whose connections are still to end when a member goes down. */
   readonly #former = new Map<TcpSettings, Former>()
-  #unlistened: Promise<void> | undefined
-  #collected: Disposable | undefined
-  #emptied: (() => void) | undefined
 
   constructor(options: TcpBalancerOptions) {
-    const target = listenTarget(objectOption(options, 'tcpBalancer').listen)
-    this.#options = options
-    this.name = textOption(options.name ?? listenText(target), 'name')
-    this.clock = clockOption(options.clock ?? systemClock, 'clock')
-    const wheel = partOption(options.wheel, 'arm', 'wheel', 'make one with timerWheel()')
-    this.wheel = wheel ?? timerWheel({ clock: this.clock })
-    this.log = options.log ?? silentLog
-    this.transport = options.transport ?? nodeTransport()
-    this.#settings = tcpSettings(options, this.clock, this.wheel)
-    this.#limit = connectionLimit(this.#settings.connectionLimit)
-    this.#admission = new Admission<Stream>(
-      this.#limit,
-      options.nodeLimit,
-      (stream) => this.#begin(stream),
-      (full) => (full ? this.#listener?.pause() : this.#listener?.resume()),
-    )
-    this.#lifecycle = lifecycle(
-      `tcp balancer ${this.name}`,
-      parseDuration(options.drain ?? '30s', 'drain'),
-      {
-        open: (signal) => this.#open(signal),
-        close: (drainMs, signal) => this.#close(drainMs, signal),
+    const sessions = this.#sessions
+    const door = new FrontDoor('tcpBalancer', options, {
+      get busy() {
+        return sessions.size > 0
       },
-    )
+      open: () => {
+        this.#uses = this.#usePools(this.#settings)
+      },
+      begin: (stream) => this.#begin(stream),
+      turnAway: (stream) => this.#turnAway(stream),
+      drain() {},
+      cut: () => void this.#cut({}, 'drain-deadline'),
+      close: () => this.#letGo(),
+      failed: (error) => this.#events.emit('error', error),
+      report: (report) => {
+        const labels = { listener: this.name }
+        const { terminate } = this.#settings
+        if (terminate !== undefined) certificateSeries(terminate, labels, report)
+        tcpSeries(this.stats(), labels, report)
+      },
+    })
+    this.#options = options
+    this.#door = door
+    this.name = door.name
+    this.clock = door.clock
+    this.wheel = door.wheel
+    this.log = door.log
+    this.transport = door.transport
+    this.#settings = tcpSettings(options, this.clock, this.wheel)
+    door.limit.setMax(this.#settings.connectionLimit)
   }
 
   get address(): SocketAddress | undefined {
-    return this.#listener?.address
+    return this.#door.address
   }
 
   get closed(): Promise<SteelyardError | undefined> {
-    return this.#lifecycle.closed
+    return this.#door.lifecycle.closed
   }
 
   get wantsRecord(): boolean {
@@ -171,12 +156,12 @@ class SocketBalancer implements TcpBalancer, SessionHost {
   }
 
   async start(options?: StartOptions): Promise<this> {
-    await this.#lifecycle.start(options)
+    await this.#door.lifecycle.start(options)
     return this
   }
 
   stop(options?: StopOptions): Promise<void> {
-    return this.#lifecycle.stop(options)
+    return this.#door.lifecycle.stop(options)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -192,13 +177,13 @@ class SocketBalancer implements TcpBalancer, SessionHost {
     }
     return {
       active: this.#sessions.size,
-      accepted: counters.accepted,
+      accepted: this.#door.accepted,
       bytesFromClient,
       bytesToClient,
       connectFailures: counters.connectFailures,
       retries: counters.retries,
-      queued: counters.queued + this.#admission.parked,
-      acceptFailures: counters.acceptFailures,
+      queued: counters.queued + this.#door.parked,
+      acceptFailures: this.#door.acceptFailures,
       ended: Object.fromEntries(counters.ended),
     }
   }
@@ -217,8 +202,7 @@ class SocketBalancer implements TcpBalancer, SessionHost {
     const { pool, ...rest } = objectOption(change, 'tcpBalancer')
     const options = { ...this.#options, ...rest, pool: pool ?? this.#options.pool }
     const settings = tcpSettings(options, this.clock, this.wheel, this.#settings)
-    const { state } = this.#lifecycle
-    const live = state === 'starting' || state === 'running'
+    const { live } = this.#door
     // The new pools are in use before the old ones are let go: a pool in both is checked without a gap.
     const uses = live ? this.#usePools(settings) : this.#uses
     const before = { settings: this.#settings, uses: this.#uses }
@@ -226,13 +210,11 @@ class SocketBalancer implements TcpBalancer, SessionHost {
     this.#settings = settings
     this.#uses = uses
     if (live) this.#retire(before.settings, before.uses)
-    this.#limit.setMax(settings.connectionLimit)
+    this.#door.limit.setMax(settings.connectionLimit)
   }
 
   unlisten(): Promise<void> {
-    if (this.#lifecycle.state === 'idle') return Promise.resolve()
-    this.#unlistened ??= this.#unlisten()
-    return this.#unlistened
+    return this.#door.unlisten()
   }
 
   finished(session: TcpSession, record: SessionRecord | undefined): void {
@@ -247,77 +229,7 @@ class SocketBalancer implements TcpBalancer, SessionHost {
         disposeAll(former.uses)
       }
     }
-    this.#admission.leave()
-    if (this.#sessions.size === 0) this.#emptied?.()
-  }
-
-  async #open(signal: AbortSignal | undefined): Promise<void> {
-    this.#uses = this.#usePools(this.#settings)
-    let listener: StreamListener | undefined
-    try {
-      listener = await this.transport.listen(
-        { ...listenTarget(this.#options.listen), ...(signal === undefined ? {} : { signal }) },
-        {
-          accepted: (stream) => this.#accepted(stream),
-          failed: (error) => this.#acceptFailed(error),
-        },
-      )
-      this.#collected = (this.#options.metrics ?? noMetrics).collect((report) => {
-        const labels = { listener: this.name }
-        const { terminate } = this.#settings
-        if (terminate !== undefined) certificateSeries(terminate, labels, report)
-        tcpSeries(this.stats(), labels, report)
-      })
-    } catch (error) {
-      this.#letGo()
-      await listener?.close()
-      throw error
-    }
-    if (this.#unlistened !== undefined) return listener.close()
-    this.#listener = listener
-    if (this.#admission.parked > 0) listener.pause()
-  }
-
-  async #close(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.unlisten()
-    } finally {
-      await this.#drained(drainMs, signal)
-      this.#cut({}, 'drain-deadline')
-      await this.#drained(Number.POSITIVE_INFINITY, undefined)
-      this.#admission[Symbol.dispose]()
-      this.#collected?.[Symbol.dispose]()
-      this.#letGo()
-      if (this.#options.wheel === undefined) this.wheel[Symbol.dispose]()
-    }
-  }
-
-  async #unlisten(): Promise<void> {
-    const listener = this.#listener
-    this.#listener = undefined
-    // Before the wait: who is parked must not be let in any more.
-    for (const stream of this.#admission.clear()) this.#turnAway(stream)
-    await listener?.close()
-  }
-
-  /** Resolves when no session is left, the time is up, or the signal aborts. */
-  async #drained(withinMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#sessions.size === 0 || withinMs <= 0 || signal?.aborted === true) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const enough = (): void => resolve()
-    this.#emptied = enough
-    signal?.addEventListener('abort', enough, { once: true })
-    const deadline = Number.isFinite(withinMs) ? this.clock.after(withinMs, enough) : undefined
-    await promise
-    deadline?.[Symbol.dispose]()
-    signal?.removeEventListener('abort', enough)
-    this.#emptied = undefined
-  }
-
-  #accepted(stream: Stream): void {
-    this.counters.accepted += 1
-    if (this.#unlistened === undefined) this.#admission.arrive(stream)
-    else this.#turnAway(stream)
+    this.#door.leave()
   }
 
   #begin(stream: Stream): void {
@@ -339,12 +251,6 @@ class SocketBalancer implements TcpBalancer, SessionHost {
     }
     this.#events.emit('session', record)
     if (tcpSessionChannel.hasSubscribers) tcpSessionChannel.publish(record)
-  }
-
-  #acceptFailed(error: TransportError): void {
-    this.counters.acceptFailures += 1
-    this.log.warn({ listener: this.name, code: error.code, error: error.message }, 'accept failed')
-    this.#events.emit('error', error)
   }
 
   #cut(filter: CutFilter, reason: EndReason): number {

@@ -366,7 +366,8 @@ describe('OCSP stapling', () => {
     servername: string,
     ask = true,
   ): Promise<Buffer | undefined> {
-    const client = tlsConnect({ port, host: '127.0.0.1', servername, ca, requestOCSP: ask })
+    const options = { port, host: '127.0.0.1', servername, ca, requestOCSP: ask }
+    const client = tlsConnect(options as ConnectionOptions)
     let bytes: Buffer | undefined
     client.on('OCSPResponse', (der: Buffer) => (bytes = der))
     await once(client, 'secureConnect')

@@ -462,7 +462,9 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#parser.next()
     this.#input = input.head
     this.#idleSince = this.#host.clock.now()
-    if (!this.#timer.armed) this.#arm(this.#host.settings.keepAliveMs)
+    const { keepAliveMs, headTimeoutMs } = this.#host.settings
+    // Mostly it is left as it is, and looks by itself when it is too early.
+    if (!this.#timer.armed || keepAliveMs < headTimeoutMs) this.#arm(keepAliveMs)
     if (this.#ended || this.#host.draining) return this.#endGently()
     this.#proceed()
   }

@@ -45,7 +45,7 @@ export type ExchangeErrorCode =
   | 'idle-timeout'
   | 'upgrade-refused'
 
-/** What {@link exchangeError} needs beyond the message. */
+/** What an {@link ExchangeError} needs beyond the message. */
 export interface ExchangeErrorInit {
   readonly code: ExchangeErrorCode
   readonly source: ErrorSource

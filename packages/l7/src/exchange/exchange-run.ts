@@ -399,7 +399,10 @@ export class ExchangeRun
       this.#rival = undefined
       attempt.abandon()
       // The one that it was to race with goes on alone.
-      if (this.#attempt !== undefined) return false
+      if (this.#attempt !== undefined) {
+        this.lastBackend = this.#attempt.backend
+        return false
+      }
       choice.exclude(attempt.slot)
       if (verdict === 'pass' && choice.hasUntried) choice.next()
       else {
@@ -480,7 +483,9 @@ export class ExchangeRun
     } catch (error) {
       return this.#hookFailed(error, this.#what)
     }
-    if (spareHeads.length < 64) spareHeads.push(head)
+    // A hook may have kept its hands on it, and must not reach into somebody else's request.
+    const seen = this.#plan!.chain.upstreamHead.length > 0
+    if (!seen && spareHeads.length < 64) spareHeads.push(head)
     if (attempt.over) return
     if (this.#rival !== undefined) {
       attempt.whole = true
@@ -872,7 +877,9 @@ export class ExchangeRun
       head.add('proxy-status', proxyStatus(error, pseudonym))
     }
     this.responseAt = this.#host.clock.now()
-    this.#response.answer(head, body, reply.close === true, this.#keepsHead)
+    // A failure of one request is none of the others' on the same connection of HTTP/2.
+    const close = reply.close === true && (error === undefined || this.leg.request.version < 20)
+    this.#response.answer(head, body, close, this.#keepsHead)
     if (this.#over) return
     if (!this.#body.whole) this.leg.discardBody()
     this.leg.finish(undefined)

@@ -99,6 +99,8 @@ export class ResponseRelay implements PipeEnd {
     } catch (error) {
       return this.#owner.responseFailed(error, what)
     }
+    // The head is the connection's: a hook that kept its hands on it must not reach into the next response.
+    edits.on(new ResponseHead(0, 1))
     this.#send(head, length)
   }
 

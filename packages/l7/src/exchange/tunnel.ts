@@ -60,11 +60,16 @@ export class Tunnel {
     this.#backend.switchProtocols()
     if (idleMs > 0) wheel.arm(this.#timer, idleMs)
     const a = this.#backend.shared ? undefined : this.#client.releaseTunnel()
-    const b = a === undefined ? undefined : this.#backend.releaseTunnel()
-    if (a === undefined || b === undefined) {
+    if (a === undefined) {
       this.#client.resumeBody()
       this.#backend.resumeBody()
       return
+    }
+    const b = this.#backend.releaseTunnel()
+    if (b === undefined) {
+      // The client's connection is in our hands already, and there is nobody to join it with.
+      a.stream.reset()
+      return this.#end('backend', broken('backend', new Error('it is closed')))
     }
     if (a.early.length > 0) b.stream.write(a.early)
     if (b.early.length > 0) a.stream.write(b.early)

@@ -20,6 +20,7 @@ import { credentialsOf, fieldText, quotedRealm } from './auth/challenge.ts'
 import { matchesHash, type ScryptHash, sameText, scryptHash } from './auth/password.ts'
 import { verifiedCache } from './auth/verified-cache.ts'
 import { fieldNameOption } from './field-option.ts'
+import { removeLookalikes } from './lookalikes.ts'
 import { wholeOption } from './number-option.ts'
 import { type RefusalOptions, refusal } from './refusal.ts'
 
@@ -160,7 +161,7 @@ export function basicAuth(options: BasicAuthOptions, path = 'basicAuth'): HttpFi
           upstreamHead(head: RequestEditor, x: Exchange): void {
             if (strip) head.remove('authorization')
             if (userHeader === undefined) return
-            head.remove(userHeader)
+            removeLookalikes(head, userHeader)
             const text = fieldText(userOf(x) ?? '')
             if (text !== undefined && text !== '') head.set(userHeader, text)
           },

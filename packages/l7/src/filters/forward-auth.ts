@@ -18,6 +18,7 @@ import type { Reply, Verdict } from '../exchange/reply.ts'
 import { urlOf } from './auth/key-option.ts'
 import { boundedFetch } from './bounded-fetch.ts'
 import { type FieldRecord, fieldNameOption, isFieldValue } from './field-option.ts'
+import { removeLookalikes } from './lookalikes.ts'
 import { wholeOption, wordOption } from './number-option.ts'
 import { type RefusalOptions, refusal } from './refusal.ts'
 
@@ -177,7 +178,7 @@ export function forwardAuth(options: ForwardAuthOptions, path = 'forwardAuth'): 
       ? {}
       : {
           upstreamHead(head: RequestEditor, x: Exchange): void {
-            for (const name of toBackend) head.remove(name)
+            for (const name of toBackend) removeLookalikes(head, name)
             const told = x.recall(filterKey) as Passed | undefined
             for (const [name, value] of told?.backend ?? []) head.add(name, value)
           },

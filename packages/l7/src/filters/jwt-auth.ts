@@ -27,6 +27,7 @@ import { type JwtKeyOptions, jwtAlgorithms, jwtKeys } from './auth/key-option.ts
 import { type TokenSource, tokenReader } from './auth/token-source.ts'
 import { verifiedCache } from './auth/verified-cache.ts'
 import { problemOf, verifiedClaims } from './auth/verify-token.ts'
+import { removeLookalikes } from './lookalikes.ts'
 import { wholeOption } from './number-option.ts'
 import { type RefusalOptions, refusal } from './refusal.ts'
 
@@ -181,7 +182,7 @@ export function jwtAuth(options: JwtAuthOptions, path = 'jwtAuth'): HttpFilter {
             if (strip) reader.strip(head)
             const claims = claimsOf(x)
             for (const [header, claim] of forwarded) {
-              head.remove(header)
+              removeLookalikes(head, header)
               const text = claims === undefined ? undefined : claimText(claims, claim)
               if (text !== undefined) head.set(header, text)
             }

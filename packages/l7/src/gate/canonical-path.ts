@@ -43,6 +43,8 @@ export function cleanPathEnd(
         const high = hexOctet[bytes[i + 1]!]!
         const low = hexOctet[bytes[i + 2]!]!
         if (high > 15 || low > 15 || escapedBytes[high * 16 + low] !== Escaped.opaque) return -1
+        // An escaped percent sign may hide dots from whoever decodes once.
+        if (high === 2 && low === 5) return -1
         if (bytes[i + 1]! >= 0x61 || bytes[i + 2]! >= 0x61) return -1
         i += 2
         break
@@ -63,8 +65,8 @@ export function cleanPathEnd(
  * 8-bit bytes are not looked into, whatever their encoding.
  *
  * Refused are: a path that climbs above its root; `\` and `%5C`; control characters, also as escapes; broken
- * escapes, and so `%u002e`; and segments that become dot segments to whoever takes parameters off (`..;x`) or decodes
- * `%2F` (`..%2Fx`) after us.
+ * escapes, and so `%u002e`; and segments that become dot segments to whoever takes parameters off (`..;x`, `..%3Bx`),
+ * decodes `%2F` (`..%2Fx`) or decodes more than once (`%252e%252e`) after us.
  *
  * @param end - of the path, without query
  */
@@ -196,21 +198,48 @@ function dotsAt(path: Uint8Array, from: number, to: number): number {
   return count > 2 ? 0 : count
 }
 
-/** Is a part of the segment between encoded slashes a dot segment, but for its parameters? */
+/**
+ * Is a part of the segment between encoded slashes a dot segment, but for its parameters? Escapes are looked through
+ * however often they are escaped.
+ */
 function hidesDots(path: Uint8Array, from: number, to: number): boolean {
-  let part = from
-  while (part < to) {
-    const dots = dotsAt(path, part, to)
-    const behind = part + dots
-    if (dots > 0 && (behind === to || path[behind] === 0x3b || isEncodedSlash(path, behind))) {
-      return true
+  let at = from
+  while (at < to) {
+    let dots = 0
+    let next = escapeAt(path, at)
+    while (at < to && (path[at] === dot || valueOf(next) === dot)) {
+      at += path[at] === dot ? 1 : lengthOf(next)
+      dots += 1
+      next = escapeAt(path, at)
     }
-    while (part < to && !isEncodedSlash(path, part)) part += 1
-    part += 3
+    const isOver = at >= to || path[at] === semicolon || valueOf(next) === semicolon
+    if ((dots === 1 || dots === 2) && (isOver || isSlash(next))) return true
+    for (; at < to && !isSlash(next); next = escapeAt(path, at)) at += 1
+    at += lengthOf(next)
   }
   return false
 }
 
-function isEncodedSlash(path: Uint8Array, at: number): boolean {
-  return path[at] === 0x25 && path[at + 1] === 0x32 && path[at + 2] === 0x46
+const semicolon = 0x3b
+
+/** The escape that begins here, `%2E` as well as `%252E` and `%25252E`: its octet and its length, as one number; 0 for none. */
+function escapeAt(path: Uint8Array, at: number): number {
+  if (path[at] !== 0x25) return 0
+  let digits = at + 1
+  while (path[digits] === 0x32 && path[digits + 1] === 0x35) digits += 2
+  const high = hexOctet[path[digits] ?? 0]!
+  const low = hexOctet[path[digits + 1] ?? 0]!
+  return high > 15 || low > 15 ? 0 : (digits + 2 - at) * 256 + high * 16 + low
+}
+
+function valueOf(escape: number): number {
+  return escape & 255
+}
+
+function lengthOf(escape: number): number {
+  return escape >> 8
+}
+
+function isSlash(escape: number): boolean {
+  return valueOf(escape) === slash || valueOf(escape) === 0x5c
 }

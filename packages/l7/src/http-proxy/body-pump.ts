@@ -82,7 +82,10 @@ export function pumpBody(
   }
 
   function onClose(): void {
-    fail(Object.assign(new Error('the request ended before its body'), { code: 'ECONNRESET' }), true)
+    fail(
+      Object.assign(new Error('the request ended before its body'), { code: 'ECONNRESET' }),
+      true,
+    )
   }
 
   function attempt(task: () => void): void {

@@ -5,9 +5,10 @@
  *
  * @packageDocumentation
  */
+
+export { createProxy, createProxyServer, createServer } from './create-proxy-server.ts'
 export type { ProxyError } from './proxy-error.ts'
 export type { ErrorCallback, ProxyEvents, ProxyPass, ProxyServer } from './proxy-server.ts'
-export { createProxy, createProxyServer, createServer } from './create-proxy-server.ts'
 export type {
   FollowRedirects,
   ProxyTarget,
@@ -15,4 +16,5 @@ export type {
   ProxyTargetUrl,
   RewriteMap,
   ServerOptions,
+  TlsMaterial,
 } from './server-options.ts'

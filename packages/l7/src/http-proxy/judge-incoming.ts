@@ -6,8 +6,8 @@ import type { HeadProblem } from '../wire/head-problem.ts'
 import { judgeResponse } from '../wire/judge-response.ts'
 import { putOctets } from '../wire/latin1.ts'
 import { targetOctet } from '../wire/octet-class.ts'
-import { RequestHead, unknownLength } from '../wire/request-head.ts'
-import { ResponseHead } from '../wire/response-head.ts'
+import { type RequestHead, unknownLength } from '../wire/request-head.ts'
+import type { ResponseHead } from '../wire/response-head.ts'
 
 // Programs that switch have paths and names of fields that work today; what smuggles is refused whatever is chosen.
 const gate = gateSettings({ encodedSlash: 'keep', underscores: 'keep', maxPathLength: '64KiB' })
@@ -24,7 +24,8 @@ export function judgeIncoming(req: IncomingMessage, head: RequestHead): HeadProb
   head.method = req.method ?? ''
   const stream = http2Stream(req)
   // Node takes a request line that says HTTP/2.0 for one.
-  head.version = stream !== undefined ? 20 : req.httpVersionMajor === 1 ? 10 + req.httpVersionMinor : 0
+  head.version =
+    stream !== undefined ? 20 : req.httpVersionMajor === 1 ? 10 + req.httpVersionMinor : 0
   const url = urlOf(req)
   try {
     head.reserve(url.length)
@@ -39,7 +40,11 @@ export function judgeIncoming(req: IncomingMessage, head: RequestHead): HeadProb
   }
   if (stream !== undefined) {
     const declared = req.headers['content-length']
-    head.bodyLength = stream.endAfterHeaders ? 0 : declared === undefined ? unknownLength : Number(declared)
+    head.bodyLength = stream.endAfterHeaders
+      ? 0
+      : declared === undefined
+        ? unknownLength
+        : Number(declared)
   }
   return judgeRequest(head, gate)
 }
@@ -70,7 +75,9 @@ export function urlOf(req: IncomingMessage): string {
 }
 
 /** Of requests that `node:http2` shows as HTTP/1.1 ones. */
-export function http2Stream(req: IncomingMessage): { readonly endAfterHeaders: boolean } | undefined {
+export function http2Stream(
+  req: IncomingMessage,
+): { readonly endAfterHeaders: boolean } | undefined {
   if (req.httpVersionMajor !== 2) return undefined
   const { stream } = req as { stream?: unknown }
   return typeof stream === 'object' && stream !== null && 'endAfterHeaders' in stream

@@ -1,8 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { ErrorSource } from '@steelyard/core'
-import { ExchangeError, type ExchangeErrorCode, type ExchangePhase } from '../exchange/exchange-error.ts'
-import { replyFor } from '../gate/default-reply.ts'
+import {
+  ExchangeError,
+  type ExchangeErrorCode,
+  type ExchangePhase,
+} from '../exchange/exchange-error.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { replyFor } from '../gate/default-reply.ts'
 
 /**
  * What listeners and callbacks get: Node's own error where there was one, so that `code` is what http-proxy's users
@@ -60,4 +64,12 @@ export function sendReply(res: ServerResponse, reply: Reply, close: boolean): vo
     ...(close && res.req.httpVersionMajor === 1 ? { connection: 'close' } : {}),
   })
   res.end(res.req.method === 'HEAD' ? undefined : body)
+}
+
+/** Our word for an error of Node's. */
+export function reasonOf(error: NodeJS.ErrnoException, phase: ExchangePhase): ExchangeErrorCode {
+  if (phase === 'connect') return 'connect-failed'
+  const code = error.code ?? ''
+  if (code.startsWith('HPE_')) return 'bad-response'
+  return error.message === 'socket hang up' ? 'backend-closed' : 'backend-reset'
 }

@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { attributeOf, readSetCookie, withAttribute, writeSetCookie } from '../filters/cookie-text.ts'
+import {
+  attributeOf,
+  readSetCookie,
+  withAttribute,
+  writeSetCookie,
+} from '../filters/cookie-text.ts'
 import { plainAuthority, readUrl } from '../filters/rewrite-location/url-text.ts'
 import { endsHere, listedAway } from './outgoing-headers.ts'
 import type { ProxySettings } from './settings.ts'
@@ -29,7 +34,10 @@ export function copyHead(
       continue
     }
     if (endsHere(lower, settings.toProxy)) continue
-    res.setHeader(names?.get(lower) ?? name, edited(lower, value, req, statusCode, target, settings))
+    res.setHeader(
+      names?.get(lower) ?? name,
+      edited(lower, value, req, statusCode, target, settings),
+    )
   }
   res.statusCode = statusCode
   if (req.httpVersionMajor === 1 && answer.statusMessage) res.statusMessage = answer.statusMessage

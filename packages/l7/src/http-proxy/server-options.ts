@@ -2,7 +2,8 @@ import type { Agent } from 'node:http'
 import type { ServerOptions as HttpsServerOptions } from 'node:https'
 import type { Clock } from '@steelyard/core'
 
-type Material = string | Buffer | readonly (string | Buffer)[]
+/** Keys and certificates: PEM as text or bytes, or the bytes of a PFX file. */
+export type TlsMaterial = string | Buffer | readonly (string | Buffer)[]
 
 /** A target that is taken apart; what URL objects have is understood too. */
 export interface ProxyTargetDetailed {
@@ -23,11 +24,11 @@ export interface ProxyTargetDetailed {
   /** `user:password`, as in {@link ServerOptions.auth}, which goes before it. */
   readonly auth?: string | null
   /** Client certificate and trust, as of `tls.connect()`. */
-  readonly pfx?: Material
-  readonly key?: Material
+  readonly pfx?: TlsMaterial
+  readonly key?: TlsMaterial
   readonly passphrase?: string
-  readonly cert?: Material
-  readonly ca?: Material
+  readonly cert?: TlsMaterial
+  readonly ca?: TlsMaterial
   readonly ciphers?: string
   readonly secureProtocol?: string
   /** The name that the target's certificate must have, and that it is asked for (SNI). Default: `hostname`, or the Host field where that is an address. */
@@ -117,7 +118,7 @@ export interface ServerOptions {
   /** The method to use instead of the request's. */
   readonly method?: string | null
   /** Certificates that the target's must come from; `target.ca` goes before it. */
-  readonly ca?: Material | null
+  readonly ca?: TlsMaterial | null
   /** The time; for tests. Ours. */
   readonly clock?: Clock | null
 }

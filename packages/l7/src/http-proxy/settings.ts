@@ -8,6 +8,7 @@ import {
   invalidOption,
   listOption,
   objectOption,
+  oneOrMore,
   partOption,
   shown,
   systemClock,
@@ -101,13 +102,10 @@ const readers: { readonly [K in keyof ProxySettings]-?: Reader<K> } = {
   target: targetOption,
   forward: targetOption,
   agent: (value, path) =>
-    value === false
-      ? false
-      : (partOption(value, 'addRequest' as never, path, 'hand in an http.Agent, or false') as Agent),
+    value === false ? false : partOption(value, 'destroy', path, 'hand in an http.Agent, or false'),
   ssl: objectOption,
   ws: flagOption,
-  xfwd: (value, path) =>
-    value === 'append' ? value : flagOption(value, path) ? 'replace' : 'off',
+  xfwd: (value, path) => (value === 'append' ? value : flagOption(value, path) ? 'replace' : 'off'),
   secure: flagOption,
   toProxy: flagOption,
   prependPath: flagOption,
@@ -151,14 +149,19 @@ const names = Object.keys(readers) as (keyof ProxySettings)[]
  *
  * @throws `invalid-option` with the path of the field.
  */
-export function proxySettings(options: ServerOptions, base: ProxySettings = defaults): ProxySettings {
+export function proxySettings(
+  options: ServerOptions,
+  base: ProxySettings = defaults,
+): ProxySettings {
   objectOption(options, 'options')
   const settings: Record<string, unknown> = { ...base }
   for (const name of names) {
     const value = options[name]
     if (value === undefined) continue
     settings[name] =
-      value === null ? defaults[name] : (readers[name] as Reader<never>)(value as never, name)
+      value === null
+        ? defaults[name]
+        : (readers[name] as unknown as Reader<never>)(value as never, name)
   }
   return settings as unknown as ProxySettings
 }
@@ -187,7 +190,8 @@ function rewriteOption(
   form: RegExp,
 ): ReadonlyMap<string, string> | undefined {
   if (value === false) return undefined
-  const entries = typeof value === 'string' ? [['*', value] as const] : Object.entries(objectOption(value, path))
+  const entries =
+    typeof value === 'string' ? [['*', value] as const] : Object.entries(objectOption(value, path))
   for (const [from, to] of entries) {
     if (typeof to !== 'string' || !form.test(to)) {
       throw invalidOption(`${path}[${shown(from)}]`, `${shown(to)} cannot stand in a cookie`)
@@ -221,7 +225,7 @@ function headersOption(
     if (notToSet.has(lower)) {
       throw invalidOption(at, 'frames the message or belongs to the connection: it cannot be set')
     }
-    const values = (Array.isArray(given) ? listOption(given, at) : [given]).map((one: unknown) =>
+    const values = listOption(oneOrMore<unknown>(given), at).map((one) =>
       typeof one === 'number' ? String(one) : textOption(one as string, at),
     )
     for (const one of values) {

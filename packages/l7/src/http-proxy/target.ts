@@ -39,8 +39,9 @@ const tlsFields = [
  */
 export function targetOption(value: ProxyTargetUrl, path: string): Target {
   if (typeof value === 'string') return fromUrl(parsed(value, path), path)
-  if (value instanceof URL) return fromUrl(value, path)
-  return fromParts(objectOption(value, path), path)
+  // Asked first because `instanceof` runs code of a proxy.
+  const given = objectOption(value, path)
+  return given instanceof URL ? fromUrl(given, path) : fromParts(given, path)
 }
 
 function parsed(text: string, path: string): URL {
@@ -76,8 +77,7 @@ function fromParts(given: ProxyTargetDetailed, path: string): Target {
   if (socketPath !== undefined && (typeof socketPath !== 'string' || socketPath === '')) {
     throw invalidOption(`${path}.socketPath`, `${shown(socketPath)} is no path of a socket`)
   }
-  const host =
-    given.hostname ?? given.host ?? (socketPath === undefined ? undefined : 'localhost')
+  const host = given.hostname ?? given.host ?? (socketPath === undefined ? undefined : 'localhost')
   if (host === undefined) {
     throw invalidOption(path, 'names no host: give host, hostname or socketPath')
   }

@@ -12,7 +12,12 @@ export interface OwnAgents {
 
 /** Makes {@link OwnAgents}. */
 export function ownAgents(): OwnAgents {
-  const options = { keepAlive: true, timeout: 4_000, maxFreeSockets: 256, scheduling: 'lifo' } as const
+  const options = {
+    keepAlive: true,
+    timeout: 4_000,
+    maxFreeSockets: 256,
+    scheduling: 'lifo',
+  } as const
   return { http: new Agent(options), https: new HttpsAgent(options) }
 }
 
@@ -46,24 +51,48 @@ export function upstreamRequest(init: UpstreamInit): ClientRequest {
   const request = secure
     ? httpsRequest({
         ...options,
-        ...(settings.ca === undefined || settings.ca === null ? {} : { ca: settings.ca as string[] }),
+        ...(settings.ca === undefined || settings.ca === null
+          ? {}
+          : { ca: settings.ca as string[] }),
         ...tls,
         rejectUnauthorized: settings.secure,
       })
     : httpRequest(options)
   // More or less body than was announced would be read as the next request, or waited for.
-  request.strictContentLength = true
+  ;(request as { strictContentLength?: boolean }).strictContentLength = true
   return request
 }
 
 /** Calls back when the connection stands, at once where it does already; a body is not touched before. */
 export function whenConnected(request: ClientRequest, secure: boolean, then: () => void): void {
   request.once('socket', (socket) => {
-    const { connecting, secureConnecting } = socket as { connecting?: boolean; secureConnecting?: boolean }
+    const { connecting, secureConnecting } = socket as {
+      connecting?: boolean
+      secureConnecting?: boolean
+    }
     if (connecting === true || secureConnecting === true) {
       socket.once(secure ? 'secureConnect' : 'connect', then)
     } else {
       then()
     }
   })
+}
+
+/** Nobody has written a body, a listener of `proxyReq` neither. */
+export function hasNoBody(request: ClientRequest): boolean {
+  return (
+    !request.hasHeader('transfer-encoding') &&
+    Number(request.getHeader('content-length') ?? 0) === 0
+  )
+}
+
+/** The fields as listeners have left them. */
+export function headersOf(request: ClientRequest): OutgoingHeaders {
+  const headers = Object.create(null) as OutgoingHeaders
+  for (const [name, value] of Object.entries(request.getHeaders())) {
+    if (value !== undefined) {
+      headers[name] = typeof value === 'number' ? String(value) : value
+    }
+  }
+  return headers
 }

@@ -41,7 +41,12 @@ export function verifyResultOf(tls: TlsFacts | undefined): number | undefined {
   return tls.peerCertificate === undefined || tls.peerCertificate.verified ? 0 : 1
 }
 
-/** Requests over TLS with this result of verifying the client's certificate; see {@link verifyResultOf}. Clients without certificate have 0: join it with {@link clientCertificate}. */
+/**
+ * Requests over TLS with this result of verifying the client's certificate, in OpenSSL's numbers: 0 is good, 1 is not.
+ * Clients without certificate have 0: join it with {@link clientCertificate}.
+ *
+ * @throws `invalid-option` for what is no such number.
+ */
 export function verifyResult(code: number): Matcher {
   const wanted = wholeOption(code, 'verifyResult', 0, 0x7fffffff, 'verify result')
   return Object.freeze({

@@ -71,7 +71,7 @@ const statuses: readonly number[] = [301, 302, 303, 307, 308]
  * Policies that are disabled, that have no enabled rule, or whose pool is disabled are left out; what they say is
  * checked all the same. In these points Octavia's HAProxy does otherwise:
  *
- * - HOST_NAME compares the name without port (see {@link octaviaRule}).
+ * - HOST_NAME compares the name without port.
  * - FILE_TYPE compares what is behind the last dot, in any case, and never a part of it: `jpg` is not met by `/xjpg`.
  * - COOKIE looks at the first cookie of the name.
  * - regular expressions are RE2's, without look-around and back-references, and match in linear time.

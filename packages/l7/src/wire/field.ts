@@ -50,9 +50,6 @@ export const Field = {
   xRequestId: 42,
 } as const
 
-/** A number of {@link Field}. */
-export type FieldId = (typeof Field)[keyof typeof Field]
-
 /** The names in lower case, by number. */
 export const fieldNames: readonly string[] = Object.freeze([
   '',

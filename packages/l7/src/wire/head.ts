@@ -1,4 +1,4 @@
-import { Field, fieldIdAt, fieldIdOf } from './field.ts'
+import { fieldIdAt, fieldIdOf } from './field.ts'
 import { latin1, putOctets } from './latin1.ts'
 import { lowerOctet, tokenOctet, valueOctet } from './octet-class.ts'
 
@@ -16,7 +16,7 @@ export class Head {
   count = 0
   /** Four numbers a line: where its name starts and ends, where its value starts and ends, without white space around. */
   ranges: Int32Array
-  /** The line's {@link Field} number; 0 for names that the proxy does not look at; -1 for a line that was dropped. */
+  /** The line's `Field` number; 0 for names that the proxy does not look at; -1 for a line that was dropped. */
   ids: Int16Array
   /** {@link Head.bytes} are another head's: they are copied before one is written. */
   #lent = false
@@ -160,7 +160,7 @@ export class Head {
     this.ids[index] = -1
   }
 
-  /** Drops all lines of a field of {@link Field}. */
+  /** Drops all lines of a field, by its number in `Field`. */
   dropField(id: number): void {
     const { ids, count } = this
     for (let i = 0; i < count; i++) if (ids[i] === id) ids[i] = -1
@@ -281,10 +281,3 @@ export function copyRange(
   else for (let i = 0; i < length; i++) into[at + i] = from[start + i]!
   return at + length
 }
-
-/** The fields that frame a message and so are never anybody's but the proxy's to write. */
-export const framingFields: readonly number[] = Object.freeze([
-  Field.contentLength,
-  Field.transferEncoding,
-  Field.trailer,
-])

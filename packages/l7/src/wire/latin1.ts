@@ -52,8 +52,11 @@ function upToEight(bytes: Uint8Array, at: number, count: number): string {
 
 /** Text of a range with ASCII letters in lower case. */
 export function lowerLatin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  for (let at = start; at < end; at++) text += String.fromCharCode(lowerOctet[bytes[at]!]!)
+  let at = start
+  while (at < end && lowerOctet[bytes[at]!] === bytes[at]) at += 1
+  // Nearly all come in lower case.
+  let text = latin1(bytes, start, at)
+  for (; at < end; at++) text += String.fromCharCode(lowerOctet[bytes[at]!]!)
   return text
 }
 

@@ -159,14 +159,11 @@ function putCrlf(into: Uint8Array, at: number): number {
 /** Ends a chunked body without trailers. */
 export const lastChunk: Uint8Array = ascii('0\r\n\r\n')
 
-/** Bytes that {@link writeChunkSize} needs at most. */
-export const chunkSizeRoom = 10
-
 /**
  * Writes what comes before a chunk's bytes: its length and CRLF. Behind them the caller writes `crlf`.
  *
  * @param length - 1 to 2^32 - 1: a chunk of none would end the body
- * @returns the offset behind
+ * @returns the offset behind, at most 10 bytes further
  */
 export function writeChunkSize(into: Uint8Array, at: number, length: number): number {
   if (length === 0) throw new RangeError('a chunk of no bytes would end the body')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pool } from '@steelyard/core'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -19,8 +19,8 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close()
 })
 
-async function origin(handler: Parameters<typeof createServer>[1]): Promise<string> {
-  const server: Server = createServer(handler!)
+async function origin(handler: RequestListener): Promise<string> {
+  const server: Server = createServer(handler)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   open.push(() => {

@@ -104,6 +104,10 @@ export class BodyEnd implements PipeEnd {
     this.#settle()
   }
 
+  pipeComplains(_pipe: TransformPipe, error: unknown): void {
+    throw error
+  }
+
   pipeReady(): void {
     this.readyCount += 1
   }

@@ -157,6 +157,8 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
   finish(trailers: Head | undefined): void {
     const stream = this.#stream
     if (this.#over || this.#finished || stream === undefined) return
+    // The wish for a tunnel has no body: END_STREAM would be the end of the tunnel.
+    if (this.#upgrade !== '' && !this.#tunnel) return
     if (this.#length >= 0 && this.#sent !== this.#length) {
       // A request that is short must not look like one that is whole.
       return this.#failLater('bad-request', 'the request is shorter than its length', false)
@@ -222,6 +224,7 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
       // The tunnel's owner asks for its bytes.
       this.#paused = true
     } else {
+      if (this.#upgrade !== '') stream.end()
       this.#declared = head.bodyLength
       this.#bare = this.#method === 'HEAD' || head.status === 204 || head.status === 304
     }

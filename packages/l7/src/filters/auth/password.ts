@@ -1,5 +1,5 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
-import { invalidOption, shown, textOption } from '@steelyard/core'
+import { invalidOption, objectOption, shown, textOption } from '@steelyard/core'
 
 /** A password's hash by scrypt (RFC 7914). */
 export interface ScryptHash {
@@ -33,7 +33,7 @@ export async function hashPassword(
   password: string,
   options: PasswordHashOptions = {},
 ): Promise<string> {
-  const { logN = 15, r = 8, p = 1 } = options
+  const { logN = 15, r = 8, p = 1 } = objectOption(options, 'hashPassword')
   const salt = randomBytes(16)
   const checked = checkedCost({ logN, r, p, salt, key: new Uint8Array(32) }, 'hashPassword')
   const key = await derive(textOption(password, 'password'), checked)

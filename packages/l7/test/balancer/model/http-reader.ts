@@ -38,7 +38,8 @@ export function readMessages(
       if (framing && fields.has(name)) throw new Error(`${name} twice`)
       fields.set(name, line.slice(colon + 1).trim())
     }
-    if (fields.has('content-length') && fields.has('transfer-encoding')) throw new Error('two framings')
+    if (fields.has('content-length') && fields.has('transfer-encoding'))
+      throw new Error('two framings')
     let status = 0
     let method = ''
     if (methodOf === 'requests') {

@@ -1,4 +1,8 @@
-import type { BodySink, BodyTransform, BodyTransformer } from '../../../src/exchange/body-transform.ts'
+import type {
+  BodySink,
+  BodyTransform,
+  BodyTransformer,
+} from '../../../src/exchange/body-transform.ts'
 import type { Exchange, HttpFilter } from '../../../src/index.ts'
 
 /**

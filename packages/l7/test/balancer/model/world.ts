@@ -175,7 +175,8 @@ export class World {
   }
 
   #options(turn: number): HttpBalancerOptions {
-    const { retries, statuses, hedge, halfClose, continueBy, whenDown, maxBody, reuse } = this.#setup
+    const { retries, statuses, hedge, halfClose, continueBy, whenDown, maxBody, reuse } =
+      this.#setup
     const how: ForwardOptions = {
       retries: {
         attempts: retries,
@@ -483,7 +484,11 @@ export class World {
       backend.broken = true
     }
     const interim =
-      b % 11 === 2 ? 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n' : b % 11 === 3 ? 'HTTP/1.1 100 Continue\r\n\r\n' : ''
+      b % 11 === 2
+        ? 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'
+        : b % 11 === 3
+          ? 'HTTP/1.1 100 Continue\r\n\r\n'
+          : ''
     backend.todo += `${interim}${lines.join('\r\n')}\r\n\r\n${text}`
   }
 

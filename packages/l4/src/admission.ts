@@ -1,4 +1,4 @@
-import type { ConnectionLimit } from '../limits/connection-limit.ts'
+import type { ConnectionLimit } from './limits/connection-limit.ts'
 
 /**
  * Lets connections in while the listener and the node have room. Who comes when there is none is parked

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ConnectionLimit, connectionLimit } from '../../src/limits/connection-limit.ts'
-import { Admission } from '../../src/tcp/admission.ts'
+import { Admission } from '../src/admission.ts'
+import { type ConnectionLimit, connectionLimit } from '../src/limits/connection-limit.ts'
 
 interface Rig {
   readonly limit: ConnectionLimit
