@@ -14,6 +14,16 @@ const nodes = [
   process.execPath,
   ...(process.env['STEELYARD_NODES'] ?? '').split(delimiter).filter((path) => path !== ''),
 ].map((path) => ({ path, version: execFileSync(path, ['--version'], { encoding: 'utf8' }).trim() }))
+/** What a stranger might write, and what it prints. */
+const programs = [
+  { what: 'balance a connection', program: 'balance.mjs', says: 'carried there and back' },
+  { what: 'route requests', program: 'route.mjs', says: '308, 200 gzip: GET /b for 127.0.0.1' },
+  {
+    what: 'stand in for the package http-proxy',
+    program: 'switch.mjs',
+    says: 'GET /a?b=1 yes yes',
+  },
+] as const
 const typescript = resolve('node_modules/typescript/bin/tsc')
 
 void describe('the packed packages', () => {
@@ -78,18 +88,20 @@ void describe('the packed packages', () => {
       })
     }
 
-    void it(`balance a connection on ${version}, and let the process end afterwards`, async () => {
-      project.write('balance.mjs', readFileSync('smoke/programs/balance.mjs', 'utf8'))
-      const { code, output } = await project.node(['balance.mjs'], path)
-      assert.deepEqual({ code, output }, { code: 0, output: 'carried there and back' })
-    })
+    for (const { what, program, says } of programs) {
+      void it(`${what} on ${version}, and let the process end afterwards`, async () => {
+        project.write(program, readFileSync(join('smoke/programs', program), 'utf8'))
+        const { code, output } = await project.node([program], path)
+        assert.deepEqual({ code, output }, { code: 0, output: says })
+      })
+    }
   }
 
   void it('type-check in a strict project that checks libraries too', async () => {
     const imports = entries.map((entry, index) => `import * as entry${index} from '${entry}'`)
     const uses = entries.map((_, index) => `void entry${index}`)
     project.write('all.ts', [...imports, ...uses].join('\n'))
-    project.write('readme.ts', readmeExample())
+    readmeExamples().forEach((code, index) => project.write(`readme-${index}.ts`, code))
     project.write(
       'tsconfig.json',
       JSON.stringify({
@@ -113,9 +125,10 @@ void describe('the packed packages', () => {
   })
 })
 
-/** The first TypeScript block of the README of the repository. */
-function readmeExample(): string {
-  const [, code] = /```ts\n(.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? []
-  assert.ok(code !== undefined, 'README.md has no TypeScript example')
-  return code
+/** The TypeScript blocks of the README of the repository. */
+function readmeExamples(): string[] {
+  const blocks = readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)
+  const examples = [...blocks].map(([, code = '']) => code)
+  assert.ok(examples.length > 0, 'README.md has no TypeScript example')
+  return examples
 }

@@ -35,7 +35,10 @@ describe('an exchange, as the picture tells it', () => {
   const asked: string[] = []
 
   const filter = (number: number): HttpFilter => {
-    const heard = (name: string): undefined => void asked.push(`${name} ${number}`)
+    const heard = (name: string): undefined => {
+      asked.push(`${name} ${number}`)
+      return undefined
+    }
     return {
       name: `number ${number}`,
       request: () => heard('request'),
@@ -55,7 +58,10 @@ describe('an exchange, as the picture tells it', () => {
 
   const server = createServer((request, response) => {
     request.resume()
-    if (request.url === '/cut') return request.socket.destroy()
+    if (request.url === '/cut') {
+      request.socket.destroy()
+      return
+    }
     response.writeEarlyHints({ link: '</style.css>; rel=preload' })
     response.writeHead(200, { trailer: 'x-sum' })
     response.write('hello')

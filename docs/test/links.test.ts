@@ -32,4 +32,16 @@ describe('the documents', () => {
     const decisions = globSync('docs/adr/[0-9]*.md').map((file) => file.replace('docs/adr/', ''))
     expect(decisions.filter((file) => !list.includes(`(${file})`))).toEqual([])
   })
+
+  it('ARCHITECTURE.md names only files of l7 that are there', () => {
+    const text = readFileSync('ARCHITECTURE.md', 'utf8')
+    const rows = [...text.matchAll(/^\| `(\w+\/)`[^|]*\|[^|]*\|([^|]*)\|$/gm)]
+    const beside = /^\| beside them \|[^|]*\|([^|]*)\|$/m.exec(text)?.[1] ?? ''
+    const named = rows.map(([, folder = '', list = '']) => ({ folder, list }))
+    const files = [...named, { folder: '', list: beside }].flatMap(({ folder, list }) =>
+      [...list.matchAll(/`([\w/-]+\.ts)`/g)].map(([, file]) => `packages/l7/src/${folder}${file}`),
+    )
+    expect(files.length).toBeGreaterThan(20)
+    expect(files.filter((file) => !existsSync(file))).toEqual([])
+  })
 })

@@ -27,7 +27,6 @@ import {
 import { ca, pem } from './tls/bed.ts'
 
 const web = pool({ backends: ['192.0.2.1:80'] })
-const everybody: Acl = () => true
 
 const own = { cert: pem('a'), key: pem('a-key'), passphrase: undefined }
 
@@ -60,7 +59,7 @@ const target = {
 
 const tcp = {
   ...target,
-  acl: everybody,
+  acl: undefined,
   connectionLimit: 10,
   timeouts: {
     connect: '5s',
@@ -88,7 +87,7 @@ const tcp = {
 
 const udp = {
   pool: web,
-  acl: everybody,
+  acl: undefined,
   sessionKey: 'client',
   idleTimeout: '30s',
   expectedReplies: 1,
@@ -126,6 +125,11 @@ hostileOptionsSuite([
     name: 'tcpBalancer',
     args: [{ ...tcp, ...rest, nodeLimit: undefined, listen: '127.0.0.1:0' }],
     call: tcpBalancer,
+  },
+  {
+    name: 'tcpBalancer, acl',
+    args: [() => true],
+    call: (rule: Acl) => tcpBalancer({ listen: '127.0.0.1:0', pool: web, acl: rule }),
   },
   {
     name: 'tcpBalancer, where it listens and to whom it connects',

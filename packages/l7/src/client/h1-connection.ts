@@ -1,5 +1,5 @@
 import {
-  SteelyardError,
+  type SteelyardError,
   type Stream,
   type StreamHandler,
   type TransportError,

@@ -24,7 +24,7 @@ import { claimHeaders, claimText } from './auth/claim-headers.ts'
 import { type ClaimRule, claimTest } from './auth/claim-rule.ts'
 import { type Claims, claimsOf, rememberClaims } from './auth/claims.ts'
 import { type JwtKeyOptions, jwtAlgorithms, jwtKeys } from './auth/key-option.ts'
-import { type TokenSource, tokenReader } from './auth/token-source.ts'
+import { ambiguous, type TokenSource, tokenReader } from './auth/token-source.ts'
 import { verifiedCache } from './auth/verified-cache.ts'
 import { problemOf, verifiedClaims } from './auth/verify-token.ts'
 import { removeLookalikes } from './lookalikes.ts'
@@ -171,6 +171,7 @@ export function jwtAuth(options: JwtAuthOptions, path = 'jwtAuth'): HttpFilter {
     request(x) {
       const token = reader.read(x)
       if (token === undefined) return optional ? undefined : required
+      if (token === ambiguous) return badToken('there are several tokens')
       if (token.length > longest) return badToken('the token is too long')
       const key = hash('sha256', token, 'base64')
       const known = cache.get(key, clock.wallNow())

@@ -7,7 +7,7 @@ import type { RequestHead } from '../wire/request-head.ts'
 import { certificateFields, claimedFields } from './claimed-fields.ts'
 import { dropListed } from './connection-options.ts'
 import { forwardedElement } from './forwarded-element.ts'
-import { appendLines, type ForwardedLines, varyingLines } from './forwarded-lines.ts'
+import { type ForwardedLines, linesFor } from './forwarded-lines.ts'
 import type { ForwardingSettings } from './forwarding-options.ts'
 import { problem } from './problem.ts'
 import { trustedClient } from './trusted-client.ts'
@@ -80,10 +80,9 @@ export function prepareRequest(
   if (settings.viaRequests && loops(head, settings)) return looping
   if (head.indexOf(Field.connection) >= 0) dropListed(out)
   dropLines(out, trusted, settings)
-  if (head.acceptsTrailers) appendLines(out, teTrailers)
+  if (head.acceptsTrailers) out.append(teTrailers)
   if (trusted) tellTrusted(out, x, settings)
-  appendLines(out, forwarded.fixed)
-  appendLines(out, varyingLines(forwarded, connection, head, settings))
+  out.append(linesFor(forwarded, connection, head, settings))
   return undefined
 }
 

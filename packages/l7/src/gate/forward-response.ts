@@ -1,7 +1,7 @@
 import { Field } from '../wire/field.ts'
 import type { ResponseHead } from '../wire/response-head.ts'
 import { dropListed } from './connection-options.ts'
-import { appendLines, viaLine } from './forwarded-lines.ts'
+import { viaLine } from './forwarded-lines.ts'
 import type { ForwardingSettings } from './forwarding-options.ts'
 
 /** 1 for what a backend says to us alone, by field number. */
@@ -39,5 +39,5 @@ export function prepareResponse(head: ResponseHead, settings: ForwardingSettings
     const id = ids[i]!
     if (id > 0 && dropped[id] === 1) ids[i] = -1
   }
-  if (settings.viaResponses) appendLines(head, viaLine(head.version, settings))
+  if (settings.viaResponses) head.append(viaLine(head.version, settings))
 }

@@ -9,9 +9,9 @@ import type { ForwardingSettings } from './forwarding-options.ts'
 export interface ForwardedLines {
   /** The same for each request. */
   readonly fixed: Head
-  /** Depends on what was asked for and on the protocol's version: made anew when that changes. */
-  varying: Head
-  /** Of {@link ForwardedLines.varying}; undefined before the first. */
+  /** With those that depend on what was asked for and on the protocol's version: made anew when that changes. */
+  all: Head
+  /** Of {@link ForwardedLines.all}; undefined before the first. */
   authority: string | undefined
   version: number
   /** The client's address; empty when it has none. */
@@ -42,7 +42,7 @@ export function forwardedLines(
   }
   return {
     fixed,
-    varying: none,
+    all: none,
     authority: undefined,
     version: 0,
     address,
@@ -51,52 +51,33 @@ export function forwardedLines(
   }
 }
 
-/** The lines that go by the request: ours in Via, and for untrusted peers those with the authority in them. */
-export function varyingLines(
+/** All lines for a request: the fixed ones, ours in Via, and for untrusted peers those with the authority in them. */
+export function linesFor(
   lines: ForwardedLines,
   connection: ConnectionFacts,
   request: RequestHead,
   settings: ForwardingSettings,
 ): Head {
   const { authority, version } = request
-  if (lines.authority === authority && lines.version === version) return lines.varying
-  const varying = new Head(256, 4)
+  if (lines.authority === authority && lines.version === version) return lines.all
+  const all = new Head(512, 8)
+  all.append(lines.fixed)
   if (!connection.trusted) {
-    if (settings.xHost && authority !== '') varying.add('X-Forwarded-Host', authority)
+    if (settings.xHost && authority !== '') all.add('X-Forwarded-Host', authority)
     if (settings.rfc7239) {
-      varying.add('Forwarded', forwardedElement(lines.address, lines.proto, authority))
+      all.add('Forwarded', forwardedElement(lines.address, lines.proto, authority))
     }
   }
-  if (settings.viaRequests) appendLines(varying, viaLine(version, settings))
-  lines.varying = varying
+  if (settings.viaRequests) all.append(viaLine(version, settings))
+  lines.all = all
   lines.authority = authority
   lines.version = version
-  return varying
+  return all
 }
 
 /** Our Via line for a message of this version. */
 export function viaLine(version: number, { viaLines }: ForwardingSettings): Head {
   return version === 20 ? viaLines[20] : version === 10 ? viaLines[10] : viaLines[11]
-}
-
-/** Appends all lines of one head to another. */
-export function appendLines(head: Head, lines: Head): void {
-  const { count, ranges, ids, used } = lines
-  if (count === 0) return
-  head.reserve(used)
-  const shift = head.used
-  head.bytes.set(lines.bytes.subarray(0, used), shift)
-  head.used = shift + used
-  for (let i = 0; i < count; i++) {
-    const at = i * 4
-    head.addLine(
-      ranges[at]! + shift,
-      ranges[at + 1]! + shift,
-      ranges[at + 2]! + shift,
-      ranges[at + 3]! + shift,
-      ids[i]!,
-    )
-  }
 }
 
 const none = new Head(0, 1)

@@ -100,10 +100,16 @@ export interface RouteOptions {
 /**
  * A route: requests that meet the condition are dealt with by the action.
  *
- * @throws `invalid-option` for what is no condition or no action.
+ * @throws `invalid-option` for what is no condition or no action, and for options that there are not.
  */
 export function route(match: Match, action: Action, options: RouteOptions = {}): Route {
   const { name, position } = objectOption(options, 'route')
+  for (const key of Object.keys(options)) {
+    // A filter in the wrong place would guard nothing, and nobody would notice.
+    if (key !== 'name' && key !== 'position') {
+      throw invalidOption(`route.${key}`, 'is no option of a route: filters stand in its action')
+    }
+  }
   return checkedRoute({ match, action, name, position }, 'route')
 }
 

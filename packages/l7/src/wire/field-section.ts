@@ -1,4 +1,4 @@
-import { fieldIdAt } from './field.ts'
+import { fieldIdAt, fieldIdIn } from './field.ts'
 import type { Head } from './head.ts'
 import { byteName } from './head-problem.ts'
 import type { HeadLimits } from './limits.ts'
@@ -18,6 +18,8 @@ const beforeValue = 2
 const inValue = 3
 const behindCr = 4
 const behindLastCr = 5
+
+const nothing = new Uint8Array(0)
 
 /** What a scan came to. */
 export const Outcome = { more: 0, done: 1, failed: 2 } as const
@@ -43,6 +45,9 @@ export class FieldSection {
   #nameEnd = 0
   #valueStart = 0
   #valueEnd = 0
+  /** The head's bytes as they were last, and as words. */
+  #bytes: Uint8Array = nothing
+  #words: DataView = new DataView(nothing.buffer)
 
   constructor(limits: HeadLimits) {
     this.#maxLine = limits.maxLine
@@ -58,24 +63,23 @@ export class FieldSection {
   }
 
   /**
-   * Scans `from` to `to` and notes each whole line in `head`. Bytes of a line that an earlier scan left unfinished
-   * must lie before `from` in the same array.
+   * Scans `from` to `to` of the head's bytes and notes each whole line. What earlier scans left unfinished lies before.
    *
-   * @param shift - what makes an offset in `bytes` one in `head.bytes`
    * @returns the offset behind the last byte that it judged: behind the section when it is done, at the offending byte when it failed
    */
-  scan(head: Head, bytes: Uint8Array, from: number, to: number, shift: number): number {
+  scan(head: Head, from: number, to: number): number {
+    const { bytes } = head
     let at = from
     let state = this.#state
-    let line = this.#lineStart - shift
-    let nameEnd = this.#nameEnd - shift
-    let valueStart = this.#valueStart - shift
-    let valueEnd = this.#valueEnd - shift
+    let line = this.#lineStart
+    let nameEnd = this.#nameEnd
+    let valueStart = this.#valueStart
+    let valueEnd = this.#valueEnd
     const room = this.#maxLine + 2
     let stop = line + room < to ? line + room : to
     for (;;) {
       if (state === lineStart) {
-        at = this.#wholeLines(head, bytes, at, to, shift)
+        at = this.#wholeLines(head, at, to)
         if (at >= to) break
         line = at
         stop = line + room < to ? line + room : to
@@ -123,13 +127,7 @@ export class FieldSection {
         if (at >= stop) break
         if (bytes[at] !== LF) return this.#fail(`line ${head.count + 1}: CR without LF`, at)
         at += 1
-        head.addLine(
-          line + shift,
-          nameEnd + shift,
-          valueStart + shift,
-          valueEnd + shift,
-          fieldIdAt(bytes, line, nameEnd),
-        )
+        head.addLine(line, nameEnd, valueStart, valueEnd, fieldIdAt(bytes, line, nameEnd))
         state = lineStart
       }
       if (state === behindLastCr) {
@@ -145,10 +143,10 @@ export class FieldSection {
     }
     this.outcome = Outcome.more
     this.#state = state
-    this.#lineStart = line + shift
-    this.#nameEnd = nameEnd + shift
-    this.#valueStart = valueStart + shift
-    this.#valueEnd = valueEnd + shift
+    this.#lineStart = line
+    this.#nameEnd = nameEnd
+    this.#valueStart = valueStart
+    this.#valueEnd = valueEnd
     return at
   }
 
@@ -156,18 +154,44 @@ export class FieldSection {
    * Notes the lines that are whole and good, and returns where the first that is not begins. It is the scan without
    * its stops: a line that it gives up, at most one a range, is looked at again.
    */
-  #wholeLines(head: Head, bytes: Uint8Array, from: number, to: number, shift: number): number {
+  #wholeLines(head: Head, from: number, to: number): number {
+    const { bytes } = head
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes
+      this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    }
+    const words = this.#words
     const maxLine = this.#maxLine
     let left = this.#maxLines - head.count
     let line = from
     for (;;) {
       let at = line
-      while (at < to && tokenOctet[bytes[at]!] === 1) at += 1
+      let stop = 0
+      while (at + 4 <= to && stop === 0) {
+        const word = words.getInt32(at, true)
+        stop = oddBytes(word) | zeroBytes(word ^ 0x3a3a3a3a)
+        at += 4
+      }
+      at = stop === 0 ? line : at - 4 + firstOf(stop)
+      // At the colon, unless the name is none. A name that is known is a token.
+      const id = bytes[at] === COLON ? fieldIdIn(words, line, at) : 0
+      if (id === 0) {
+        at = line
+        while (at < to && tokenOctet[bytes[at]!] === 1) at += 1
+        if (at >= to || bytes[at] !== COLON || at === line) return line
+      }
+      if (left <= 0) return line
       const nameEnd = at
-      if (at >= to || bytes[at] !== COLON || at === line || left <= 0) return line
       at += 1
       while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at += 1
       const valueStart = at
+      stop = 0
+      while (at + 4 <= to && stop === 0) {
+        stop = oddBytes(words.getInt32(at, true))
+        at += 4
+      }
+      if (stop !== 0) at += firstOf(stop) - 4
+      // Tabs, and the last bytes of the range.
       while (at < to && valueOctet[bytes[at]!] === 1) at += 1
       if (at + 1 >= to || bytes[at] !== CR || bytes[at + 1] !== LF || at - line > maxLine)
         return line
@@ -177,13 +201,7 @@ export class FieldSection {
         if (last !== SP && last !== HTAB) break
         valueEnd -= 1
       }
-      head.addLine(
-        line + shift,
-        nameEnd + shift,
-        valueStart + shift,
-        valueEnd + shift,
-        fieldIdAt(bytes, line, nameEnd),
-      )
+      head.addLine(line, nameEnd, valueStart, valueEnd, id)
       left -= 1
       line = at + 2
     }
@@ -218,4 +236,22 @@ export class FieldSection {
     if (byte === LF) return this.#fail(`${where}: LF without CR`, at)
     return this.#fail(`${where}: ${byteName(byte)} in the value`, at)
   }
+}
+
+/**
+ * The highest bit of each byte of a word that is below SP or DEL; of bytes above the first such one (the words are little
+ * endian) it may be set too. Subtracting sets it in bytes that are smaller than what is subtracted.
+ */
+function oddBytes(word: number): number {
+  return ((word - 0x20202020) & ~word & -0x7f7f7f80) | zeroBytes(word ^ 0x7f7f7f7f)
+}
+
+/** The same for bytes that are zero. */
+function zeroBytes(word: number): number {
+  return (word - 0x01010101) & ~word & -0x7f7f7f80
+}
+
+/** Which of the four bytes is the first with its bit set. */
+function firstOf(bits: number): number {
+  return (31 - Math.clz32(bits & -bits)) >> 3
 }

@@ -6,10 +6,13 @@ import type { HeadLimits } from './limits.ts'
 /** How far a parser has come with a head. */
 export type HeadParserState = 'idle' | 'partial' | 'complete' | 'failed'
 
+/** With less room left than this a head is given more before it takes more. */
+const leastRoom = 256
+const moreRoom = 1024
+
 /**
- * What request and response parsers share: heads from ranges of bytes, however they are cut. A head that lies in one
- * range is scanned where it lies and copied once; of one that does not, each range is copied behind the last and the
- * scan goes on in the copy. The result is the same, and each byte is scanned once.
+ * What request and response parsers share: heads from ranges of bytes, however they are cut. Each range is copied into
+ * the head, behind the last, and scanned there: where its lines stay, and once.
  */
 export abstract class HeadParser<H extends Head> {
   /** The head that is being filled. To be replaced only while idle. */
@@ -56,48 +59,43 @@ export abstract class HeadParser<H extends Head> {
    * @returns the offset behind the last byte that it consumed
    */
   feed(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#state === 'partial') return this.#resume(bytes, start, end)
-    if (this.#state !== 'idle') return start
-    const first = this.skip(bytes, start, end)
-    if (first >= end) return first
-    if (first < 0) {
-      this.fail(this.problemOf('CR or LF before it', false, true))
-      return start
+    let at = start
+    if (this.#state === 'idle') {
+      at = this.skip(bytes, start, end)
+      if (at >= end) return at
+      if (at < 0) {
+        this.fail(this.problemOf('CR or LF before it', false, true))
+        return start
+      }
+      this.#state = 'partial'
     }
-    this.#state = 'partial'
-    const { head } = this
-    const limit = first + this.#maxBytes < end ? first + this.#maxBytes : end
-    const at = this.#scan(bytes, first, limit, -first)
-    const length = at - first
-    if (length > head.bytes.length) head.reserve(length)
-    copyRange(bytes, first, at, head.bytes, 0)
-    this.#held = length
-    this.#settle()
+    while (this.#state === 'partial' && at < end) at = this.#take(bytes, at, end)
     return at
   }
 
-  #resume(bytes: Uint8Array, start: number, end: number): number {
+  /** Takes as much as the head has room for. What is behind the head is copied in vain, and not more than that. */
+  #take(bytes: Uint8Array, start: number, end: number): number {
     const { head } = this
     const held = this.#held
-    const more = Math.min(end - start, this.#maxBytes - held)
-    if (more <= 0) return start
+    const room = head.bytes.length - held
+    const length = Math.min(end - start, this.#maxBytes - held, room < leastRoom ? moreRoom : room)
     head.used = held
-    head.reserve(more)
-    copyRange(bytes, start, start + more, head.bytes, held)
-    const at = this.#scan(head.bytes, held, held + more, 0)
+    if (length > room) head.reserve(length)
+    copyRange(bytes, start, start + length, head.bytes, held)
+    const at = this.#scan(held, held + length)
     this.#held = at
     this.#settle()
     return start + (at - held)
   }
 
   /** Returns the offset behind what it has judged, which is all when it wants more. */
-  #scan(bytes: Uint8Array, from: number, to: number, shift: number): number {
+  #scan(from: number, to: number): number {
     let at = from
     if (!this.startDone) {
-      at = this.scanStart(bytes, from, to, shift)
+      at = this.scanStart(from, to)
       if (!this.startDone) return at
     }
-    at = this.#fields.scan(this.head, bytes, at, to, shift)
+    at = this.#fields.scan(this.head, at, to)
     if (this.#fields.outcome === Outcome.done) this.#state = 'complete'
     else if (this.#fields.outcome === Outcome.failed) {
       this.fail(this.problemOf(`header ${this.#fields.fault}`, this.#fields.tooLarge, false))
@@ -128,7 +126,7 @@ export abstract class HeadParser<H extends Head> {
   /** What may stand before the start line is left out: the offset behind, or -1 when it may not stand there. */
   protected abstract skip(bytes: Uint8Array, start: number, end: number): number
   protected abstract resetStart(): void
-  /** As {@link FieldSection.scan}, for the start line. */
-  protected abstract scanStart(bytes: Uint8Array, from: number, to: number, shift: number): number
+  /** As {@link FieldSection.scan}, for the start line, which is the first thing in the head's bytes. */
+  protected abstract scanStart(from: number, to: number): number
   protected abstract problemOf(fault: string, tooLarge: boolean, inStart: boolean): HeadProblem
 }

@@ -68,39 +68,38 @@ export class RequestParser extends HeadParser<RequestHead> {
     return at
   }
 
-  protected scanStart(bytes: Uint8Array, from: number, to: number, shift: number): number {
-    // The line is the first thing in the head's bytes.
-    const line = -shift
+  protected scanStart(from: number, to: number): number {
+    const { bytes } = this.head
     const room = this.#maxLine + 2
-    const stop = line + room < to ? line + room : to
+    const stop = room < to ? room : to
     let at = from
     if (this.#step === inMethod) {
       while (at < stop && tokenOctet[bytes[at]!] === 1) at += 1
-      if (at - line > maxMethod) return this.#refuseMethod(bytes, line, line + maxMethod)
-      if (at >= stop) return this.#more(at, line, room)
-      if (bytes[at] !== SP || at === line) return this.#badMethod(bytes[at]!, at)
-      const method = methodAt(bytes, line, at)
-      if (method === '' && !isPreface(bytes, line, at)) return this.#refuseMethod(bytes, line, at)
+      if (at > maxMethod) return this.#refuseMethod(bytes, 0, maxMethod)
+      if (at >= stop) return this.#more(at, room)
+      if (bytes[at] !== SP || at === 0) return this.#badMethod(bytes[at]!, at)
+      const method = methodAt(bytes, 0, at)
+      if (method === '' && !isPreface(bytes, 0, at)) return this.#refuseMethod(bytes, 0, at)
       this.head.method = method
       at += 1
-      this.#targetStart = at + shift
+      this.#targetStart = at
       this.#step = inTarget
     }
     if (this.#step === inTarget) {
       while (at < stop && targetOctet[bytes[at]!] === 1) at += 1
-      if (at >= stop) return this.#more(at, line, room)
-      if (bytes[at] !== SP || at + shift === this.#targetStart) {
-        return this.#badTarget(bytes[at]!, at, shift)
+      if (at >= stop) return this.#more(at, room)
+      if (bytes[at] !== SP || at === this.#targetStart) {
+        return this.#badTarget(bytes[at]!, at)
       }
       this.head.targetStart = this.#targetStart
-      this.head.targetEnd = at + shift
-      this.#targetEnd = at + shift
+      this.head.targetEnd = at
+      this.#targetEnd = at
       at += 1
       this.#step = inVersion
     }
-    const version = this.#targetEnd + 1 - shift
+    const version = this.#targetEnd + 1
     for (; at - version < versionPattern.length; at++) {
-      if (at >= stop) return this.#more(at, line, room)
+      if (at >= stop) return this.#more(at, room)
       const index = at - version
       const byte = bytes[at]!
       if (index === 5 || index === 7) {
@@ -109,14 +108,13 @@ export class RequestParser extends HeadParser<RequestHead> {
         else this.#minor = byte - 0x30
       } else if (byte !== versionPattern.charCodeAt(index)) return this.#badVersion(byte, at)
     }
-    return this.#judgeVersion(bytes, at, shift)
+    return this.#judgeVersion(at)
   }
 
-  #judgeVersion(bytes: Uint8Array, at: number, shift: number): number {
+  #judgeVersion(at: number): number {
     const { head } = this
     if (head.method === '') {
-      const star =
-        head.targetEnd - head.targetStart === 1 && bytes[head.targetStart - shift] === 0x2a
+      const star = head.targetEnd - head.targetStart === 1 && head.bytes[head.targetStart] === 0x2a
       if (star && this.#major === 2 && this.#minor === 0) this.fail(http2Preface)
       else this.fail(unknownMethod)
       return at
@@ -135,8 +133,8 @@ export class RequestParser extends HeadParser<RequestHead> {
   }
 
   /** All that came is good so far; it may be too much. */
-  #more(at: number, line: number, room: number): number {
-    if (at - line >= room) {
+  #more(at: number, room: number): number {
+    if (at >= room) {
       this.fail(this.problemOf(`line longer than ${this.#maxLine} bytes`, true, true))
     }
     return at
@@ -160,10 +158,10 @@ export class RequestParser extends HeadParser<RequestHead> {
     return at
   }
 
-  #badTarget(byte: number, at: number, shift: number): number {
+  #badTarget(byte: number, at: number): number {
     if (byte === SP) this.fail(badRequest('two spaces before the target'))
     else if (byte === CR || byte === LF) {
-      const empty = at + shift === this.#targetStart
+      const empty = at === this.#targetStart
       this.fail(badRequest(empty ? 'has no target' : 'has no version (HTTP/0.9)'))
     } else this.fail(badRequest(`${byteName(byte)} in the target`))
     return at

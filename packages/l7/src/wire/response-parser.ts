@@ -45,54 +45,52 @@ export class ResponseParser extends HeadParser<ResponseHead> {
     return start
   }
 
-  protected scanStart(bytes: Uint8Array, from: number, to: number, shift: number): number {
-    // The line is the first thing in the head's bytes.
-    const line = -shift
+  protected scanStart(from: number, to: number): number {
+    const { bytes } = this.head
     const room = this.#maxLine + 2
-    const stop = line + room < to ? line + room : to
+    const stop = room < to ? room : to
     let at = from
     if (this.#step === inStatus) {
-      for (; at - line < statusPattern.length; at++) {
-        if (at >= stop) return this.#more(at, line, room)
-        const index = at - line
+      for (; at < statusPattern.length; at++) {
+        if (at >= stop) return this.#more(at, room)
         const byte = bytes[at]!
-        if (index === 7) {
+        if (at === 7) {
           if (byte !== 0x30 && byte !== 0x31) return this.#refuse(byte, at, 'version')
           this.head.version = 10 + byte - 0x30
-        } else if (index >= 9) {
+        } else if (at >= 9) {
           if (byte < 0x30 || byte > 0x39) return this.#refuse(byte, at, 'status')
-          if (index === 9 && (byte === 0x30 || byte > 0x35)) {
+          if (at === 9 && (byte === 0x30 || byte > 0x35)) {
             return this.#refuse(byte, at, 'status')
           }
           this.#status = this.#status * 10 + byte - 0x30
-        } else if (byte !== statusPattern.charCodeAt(index)) {
+        } else if (byte !== statusPattern.charCodeAt(at)) {
           return this.#refuse(byte, at, 'version')
         }
       }
       this.#step = inReason
     }
-    const status = line + statusPattern.length
+    const status = statusPattern.length
     if (this.#step === inReason) {
       while (at < stop && valueOctet[bytes[at]!] === 1 && (at > status || bytes[at] === SP)) {
         at += 1
       }
-      if (at >= stop) return this.#more(at, line, room)
+      if (at >= stop) return this.#more(at, room)
       if (bytes[at] !== CR) return this.#refuse(bytes[at]!, at, at === status ? 'status' : 'reason')
-      this.#reasonEnd = at + shift
+      this.#reasonEnd = at
       at += 1
       this.#step = behindCr
     }
-    if (at >= stop) return this.#more(at, line, room)
+    if (at >= stop) return this.#more(at, room)
     if (bytes[at] !== LF) return this.#refuse(bytes[at]!, at, 'line end')
     this.head.status = this.#status
-    this.head.reason = reasonAt(bytes, status + 1, this.#reasonEnd - shift, this.#status)
+    this.head.reason = reasonAt(bytes, status + 1, this.#reasonEnd, this.#status)
     this.startDone = true
     return at + 1
   }
 
   /** All that came is good so far; it may be too much. */
-  #more(at: number, line: number, room: number): number {
-    if (at - line >= room) {
+  #more(at: number, room: number): number {
+    if (at >= room) {
       this.fail(this.problemOf(`longer than ${this.#maxLine} bytes`, true, true))
     }
     return at

@@ -21,7 +21,7 @@ export class TrailerParser extends HeadParser<Head> {
     return start
   }
 
-  protected scanStart(_bytes: Uint8Array, from: number, _to: number, _shift: number): number {
+  protected scanStart(from: number, _to: number): number {
     this.startDone = true
     return from
   }

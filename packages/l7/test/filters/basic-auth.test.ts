@@ -51,6 +51,19 @@ describe('basicAuth', () => {
     expect(statusOf(ask(guard().filter, fakeExchange({ headers: { authorization } })))).toBe(401)
   })
 
+  it('lets nobody speak for it under a name that looks like its own', () => {
+    const { filter } = guard({ userHeader: 'X-User' })
+    const x = fakeExchange({ headers: login('bob', 'b') })
+    expect(ask(filter, x)).toBeUndefined()
+    const lies = { 'X-User': 'ann', X_User: 'ann', 'x.user': 'ann', 'X--User-': 'ann' }
+    const sent = send(filter, x, { ...lies, 'X-Users': 'b', XUser: 'c' })
+    expect([...sent]).toEqual([
+      ['X-Users', 'b'],
+      ['XUser', 'c'],
+      ['X-User', 'bob'],
+    ])
+  })
+
   it('does not take one of two lines', () => {
     const line = login('bob', 'b')['authorization']!
     const x = fakeExchange({ headers: { authorization: [line, line] } })

@@ -67,6 +67,33 @@ describe('jwtAuth', () => {
     expect(statusOf(ask(guard().filter, two))).toBe(401)
   })
 
+  it('refuses two tokens in one place, of which the backend may believe the other', async () => {
+    const good = await signed()
+    const forged = `${good.slice(0, -8)}AAAAAAAA`
+    for (const optional of [false, true]) {
+      const from = [{ header: 'Authorization' }, { cookie: 'token' }, { query: 'token' }]
+      const { filter } = guard({ from, optional })
+      for (const init of [
+        { headers: { authorization: [`Bearer ${good}`, `Bearer ${forged}`] } },
+        {
+          headers: {
+            authorization: [`Bearer ${forged}`, `Bearer ${good}`],
+            cookie: `token=${good}`,
+          },
+        },
+        { headers: { cookie: `token=${good}; a=b; token=${forged}` } },
+        { headers: { cookie: [`token=${good}`, `token = ${forged}`] } },
+        { query: `token=${good}&t%6Fken=${forged}` },
+      ]) {
+        const refused = await asked(filter, fakeExchange(init))
+        expect(refused).toMatchObject({ status: 401, reason: 'token-invalid' })
+      }
+      // Another scheme is no second token.
+      const two = fakeExchange({ headers: { authorization: ['Basic eA==', `Bearer ${good}`] } })
+      expect(await asked(filter, two)).toBeUndefined()
+    }
+  })
+
   it('refuses what is not good, and says why in general', async () => {
     const none = (alg: string): string =>
       `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.${Buffer.from(

@@ -43,6 +43,13 @@ describe('router', () => {
     expect(where({})).toBe('rest')
   })
 
+  it('takes no filters in the wrong place, where they would guard nothing', () => {
+    const options = { name: 'a', use: [] }
+    expect(() => route(always, forward(site), options)).toThrow(
+      expect.objectContaining({ code: 'invalid-option', path: 'route.use' }),
+    )
+  })
+
   it('routes as the guide shows', () => {
     const api = fakePool('api')
     const office = clientIn('10.0.0.0/8', '2001:db8:feed::/48')

@@ -15,11 +15,17 @@ export type TokenSource =
 
 /** Reads tokens, and takes them away. */
 export interface TokenReader {
-  /** The first that is there, in the order of the sources. */
+  /** The first that is there, in the order of the sources; where it is there twice, {@link ambiguous}. */
   read(x: Exchange): string | undefined
   /** Takes what {@link TokenReader.read} reads out of the request to the backend. */
   strip(head: RequestEditor): void
 }
+
+/**
+ * What is read where a token is there twice: no token, so that it is refused. The backend might believe the one that
+ * was not verified.
+ */
+export const ambiguous = ', '
 
 /** Makes a {@link TokenReader}. Throws `invalid-option`. */
 export function tokenReader(sources: readonly TokenSource[], path: string): TokenReader {
@@ -62,10 +68,10 @@ function headerReader(
       : tokenOption(source.scheme, `${path}.scheme`).toLowerCase()
   return {
     read(x) {
-      const lines = x.request.headerAll(name)
-      // Which of two would be meant, nobody knows.
-      if (lines.length !== 1) return undefined
-      return scheme === undefined ? lines[0] : credentialsOf(lines[0], scheme)
+      const tokens = x.request
+        .headerAll(name)
+        .flatMap((line) => (scheme === undefined ? line : (credentialsOf(line, scheme) ?? [])))
+      return tokens.length > 1 ? ambiguous : tokens[0]
     },
     strip: (head) => void head.remove(name),
   }
@@ -73,7 +79,14 @@ function headerReader(
 
 function cookieReader(name: string): TokenReader {
   return {
-    read: (x) => x.request.cookie(name),
+    read(x) {
+      const { request } = x
+      const token = request.cookie(name)
+      if (token === undefined) return undefined
+      const pairs = request.headerAll('cookie').flatMap((line) => line.split(';'))
+      const named = pairs.filter((pair) => pair.split('=', 1)[0]!.trim() === name)
+      return named.length > 1 ? ambiguous : token
+    },
     strip(head) {
       const lines = head.all('cookie')
       if (lines.length === 0) return
@@ -90,7 +103,10 @@ function cookieReader(name: string): TokenReader {
 
 function queryReader(name: string): TokenReader {
   return {
-    read: (x) => x.request.queryParameter(name),
+    read(x) {
+      const tokens = x.request.queryParameterAll(name)
+      return tokens.length > 1 ? ambiguous : tokens[0]
+    },
     strip(head) {
       const { query } = head
       if (query === undefined) return

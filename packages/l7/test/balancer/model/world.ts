@@ -18,7 +18,7 @@ import {
   httpBalancer,
   route,
 } from '../../../src/index.ts'
-import { type Message, readMessages } from './http-reader.ts'
+import { readMessages } from './http-reader.ts'
 import { oddFilters } from './odd-filters.ts'
 
 /** How a run is set up. */
@@ -323,7 +323,7 @@ export class World {
       if (method === 'POST' && count > 1) throw new Error(`POST ${id} was seen ${count} times`)
     }
     const paths = this.records.map(({ request }) => request?.path).filter((path) => path)
-    if (new Set(paths).size < paths.length) throw new Error(`two records of one: ${paths}`)
+    if (new Set(paths).size < paths.length) throw new Error(`two records of one: ${paths.join()}`)
     const { spareHeads } = this.#edge as unknown as { spareHeads: object[] }
     if (new Set(spareHeads).size < spareHeads.length) throw new Error('a spare head twice')
     for (const { active, backend } of this.#pool.members()) {
@@ -362,7 +362,7 @@ export class World {
     const { exchanges, requests, connections, upstream } = this.#edge.stats()
     const counts = { exchanges, connections, open: this.network.open, upstream: upstream.open }
     const wrong = Object.entries(counts).find(([, count]) => count !== 0)
-    if (wrong !== undefined) throw new Error(`after the stop: ${wrong}`)
+    if (wrong !== undefined) throw new Error(`after the stop: ${wrong.join()}`)
     if (this.#pool.load.sum() !== 0) throw new Error('after the stop members are at work')
     if (requests !== this.records.length) {
       throw new Error(`${requests} requests, ${this.records.length} records`)
