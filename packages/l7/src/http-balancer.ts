@@ -372,7 +372,9 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
       local,
       peer,
       tls: tls?.facts,
-      trusted: this.#all.forwarding.trust.trusts(peer.address),
+      // Who speaks HTTP to us, that is whom a PROXY header names: a balancer of TCP in front passes on whatever
+      // anybody claims.
+      trusted: this.#all.forwarding.trust.trusts(client.address),
       covers:
         tls === undefined || contexts === undefined
           ? undefined

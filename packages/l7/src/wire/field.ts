@@ -48,6 +48,26 @@ export const Field = {
   origin: 40,
   xForwardedPrefix: 41,
   xRequestId: 42,
+  // Of these the proxy asks nothing: that nearly every message has them is reason enough to know them at once.
+  accept: 43,
+  acceptLanguage: 44,
+  acceptRanges: 45,
+  age: 46,
+  expires: 47,
+  ifModifiedSince: 48,
+  ifNoneMatch: 49,
+  lastModified: 50,
+  pragma: 51,
+  priority: 52,
+  range: 53,
+  referer: 54,
+  secFetchDest: 55,
+  secFetchMode: 56,
+  secFetchSite: 57,
+  secFetchUser: 58,
+  strictTransportSecurity: 59,
+  upgradeInsecureRequests: 60,
+  userAgent: 61,
 } as const
 
 /** The names in lower case, by number. */
@@ -95,6 +115,25 @@ export const fieldNames: readonly string[] = Object.freeze([
   'origin',
   'x-forwarded-prefix',
   'x-request-id',
+  'accept',
+  'accept-language',
+  'accept-ranges',
+  'age',
+  'expires',
+  'if-modified-since',
+  'if-none-match',
+  'last-modified',
+  'pragma',
+  'priority',
+  'range',
+  'referer',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'sec-fetch-user',
+  'strict-transport-security',
+  'upgrade-insecure-requests',
+  'user-agent',
 ])
 
 const longest = Math.max(...fieldNames.map((name) => name.length))
@@ -150,6 +189,35 @@ export function fieldIdAt(bytes: Uint8Array, start: number, end: number): number
     id = nextInChain[id]!
   }
   return id
+}
+
+/**
+ * {@link fieldIdAt} for bytes that need not be a token, as long as none is below SP: then whatever is found to be one of
+ * {@link Field} was a token, for no other bytes become such a name by the bit of {@link wordAt}.
+ */
+export function fieldIdIn(view: DataView, start: number, end: number): number {
+  const length = end - start
+  if (length < 1 || length > longest) return 0
+  let id = chains[length * 32 + (view.getUint8(start) & 31)]!
+  while (id !== 0) {
+    let at = start
+    let word = id * 8
+    while (at + 4 <= end && (view.getInt32(at, true) | 0x20202020) === words[word]) {
+      at += 4
+      word += 1
+    }
+    if (at === end || (end - at < 4 && lastWord(view, at, end) === words[word])) break
+    id = nextInChain[id]!
+  }
+  return id
+}
+
+/** The one to three bytes before the end, as by {@link wordAt}. */
+function lastWord(view: DataView, at: number, end: number): number {
+  let word = view.getUint8(at)
+  if (end - at > 1) word |= view.getUint8(at + 1) << 8
+  if (end - at > 2) word |= view.getUint8(at + 2) << 16
+  return (word | 0x20202020) & (0xffffff >>> ((3 - (end - at)) * 8))
 }
 
 /** Which field a name is; 0 when none of {@link Field}. The name is in lower case. */

@@ -138,6 +138,23 @@ export class Head {
     this.count = index + 1
   }
 
+  /** Adds all lines of another head. */
+  append(other: Head): void {
+    const { bytes, count } = other
+    if (count === 0) return
+    // All its bytes: a view of those that are used would cost more.
+    this.reserve(bytes.length)
+    const shift = this.used
+    this.bytes.set(bytes, shift)
+    this.used = shift + other.used
+    const first = this.count
+    while (first + count > this.ids.length) this.#growLines()
+    const { ids, ranges } = this
+    for (let i = 0; i < count; i++) ids[first + i] = other.ids[i]!
+    for (let i = 0; i < count * 4; i++) ranges[first * 4 + i] = other.ranges[i]! + shift
+    this.count = first + count
+  }
+
   /** Replaces all lines of that name by one, at the end. */
   set(name: string, value: string): void {
     this.remove(name)
@@ -233,8 +250,11 @@ export class Head {
   reserve(more: number): void {
     const needed = this.used + more
     if (this.#lent) {
+      const { bytes } = this
       const own = this.#own.length >= needed ? this.#own : new Uint8Array(roomFor(needed))
-      copyRange(this.bytes, 0, this.used, own, 0)
+      // Of a usual length all of them cost less than a view of those that are used.
+      const all = bytes.length <= own.length && bytes.length <= usualRoom
+      copyRange(bytes, 0, all ? bytes.length : this.used, own, 0)
       this.bytes = own
       this.#lent = false
       return
@@ -262,6 +282,8 @@ export class Head {
   }
 }
 
+const usualRoom = 2048
+
 /** Room for some bytes, and for a few lines more. */
 function roomFor(bytes: number): number {
   return Math.ceil((bytes + 256) / 1024) * 1024
@@ -276,8 +298,9 @@ export function copyRange(
   at: number,
 ): number {
   const length = end - start
+  if (length === from.length) into.set(from, at)
   // A view for the engine's own copy costs as much as some forty bytes one by one.
-  if (length > 40) into.set(from.subarray(start, end), at)
+  else if (length > 40) into.set(from.subarray(start, end), at)
   else for (let i = 0; i < length; i++) into[at + i] = from[start + i]!
   return at + length
 }
