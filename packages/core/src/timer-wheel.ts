@@ -44,8 +44,12 @@ export interface TimerWheel extends Disposable {
   readonly size: number
   /** How late the last tick came, in milliseconds: the lateness of our own event loop. */
   readonly latenessMs: number
-  /** Runs the timer's task once after `delayMs`; one that is armed already is moved. */
-  arm(timer: WheelTimer, delayMs: number): void
+  /**
+   * Runs the timer's task once after `delayMs`; one that is armed already is moved.
+   *
+   * @param now - the clock's time, from whoever has just read it: it is not read once more then
+   */
+  arm(timer: WheelTimer, delayMs: number, now?: number): void
   disarm(timer: WheelTimer): void
 }
 
@@ -85,9 +89,8 @@ class HashedWheel implements TimerWheel {
     this.#slots = new Array<WheelTimer | undefined>(slots).fill(undefined)
   }
 
-  arm(timer: WheelTimer, delayMs: number): void {
+  arm(timer: WheelTimer, delayMs: number, now: number = this.#clock.now()): void {
     if (timer.slot >= 0) this.#unlink(timer)
-    const now = this.#clock.now()
     if (this.#pending === undefined) {
       this.#time = now
       this.#tickAfter(this.#tickMs)

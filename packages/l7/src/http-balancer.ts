@@ -328,10 +328,10 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
 
   /** What the front door asks of us. */
   #house(): HouseBehind {
-    const balancer = this
+    const busy = (): boolean => this.#door.limit.active > 0 || this.#runs.size > 0
     return {
       get busy() {
-        return balancer.#door.limit.active > 0 || balancer.#runs.size > 0
+        return busy()
       },
       open: () => {
         this.#uses = this.#usePools(this.#all)

@@ -15,6 +15,7 @@ const forbidden: ReadonlySet<string> = new Set([
   'authentication-info',
   'authorization',
   'cache-control',
+  'cf-connecting-ip',
   'clear-site-data',
   'client-cert',
   'client-cert-chain',
@@ -32,8 +33,10 @@ const forbidden: ReadonlySet<string> = new Set([
   'date',
   'expect',
   'expires',
+  'fastly-client-ip',
   'forwarded',
   'from',
+  'front-end-https',
   'host',
   'http2-settings',
   'if-match',
@@ -60,6 +63,7 @@ const forbidden: ReadonlySet<string> = new Set([
   'te',
   'trailer',
   'transfer-encoding',
+  'true-client-ip',
   'upgrade',
   'user-agent',
   'vary',
@@ -67,19 +71,28 @@ const forbidden: ReadonlySet<string> = new Set([
   'warning',
   'www-authenticate',
   'x-client-ip',
+  'x-cluster-client-ip',
   'x-http-method-override',
   'x-real-ip',
+  'x-rewrite-url',
+  'x-scheme',
+  'x-url-scheme',
 ])
 
 /**
- * May a field of this name not come as a trailer? Names with `_` are what they would be with `-`: some peers take them
- * for the same.
+ * May a field of this name not come as a trailer? Names with `_`, dots or several hyphens are what they would be with
+ * one: some peers take them for the same.
  */
 export function isForbiddenTrailer(name: string): boolean {
-  const lower = name.toLowerCase().replaceAll('_', '-')
+  const lower = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9:]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
   return (
     forbidden.has(lower) ||
     lower.startsWith('x-forwarded') ||
+    lower.startsWith('x-original-') ||
+    lower.startsWith('x-ssl-') ||
     lower.startsWith('access-control-') ||
     lower.startsWith('sec-') ||
     lower.startsWith(':')

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { claimNames, claimPrefixes } from '../../src/gate/claimed-fields.ts'
 import { Alias, aliasKind } from '../../src/gate/field-alias.ts'
 import { nameTable } from '../../src/gate/name-table.ts'
 import { Recent } from '../../src/gate/recent.ts'
+import { isForbiddenTrailer } from '../../src/wire/trailer-names.ts'
 import { bytesOf } from './requests.ts'
 
 describe('what came lately', () => {
@@ -88,5 +90,30 @@ describe('an alias', () => {
     ['host-', Alias.framing],
   ])('%s: %d', (name, kind) => {
     expect(aliasKind(bytesOf(name), 0, name.length)).toBe(kind)
+  })
+})
+
+describe('what a request claims about its client', () => {
+  it.each([...claimNames, ...claimPrefixes.map((prefix) => `${prefix}any`)])(
+    'does not come behind the body: %s',
+    (name) => {
+      for (const written of [name, name.toUpperCase(), name.replaceAll('-', '_'), `_${name}-`]) {
+        expect(isForbiddenTrailer(written), written).toBe(true)
+      }
+      expect(isForbiddenTrailer(name.replaceAll('-', '.'))).toBe(true)
+    },
+  )
+
+  it('is not what trailers are for', () => {
+    const names = [
+      'x-sum',
+      'grpc-status',
+      'grpc-message',
+      'server-timing',
+      'digest',
+      'etag',
+      'x-sslide',
+    ]
+    expect(names.filter(isForbiddenTrailer)).toEqual([])
   })
 })
