@@ -119,6 +119,35 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
       const { weightCommand } = await import('./commands/member.ts')
       code = await weightCommand(target, weight, options, io)
     })
+  remote('explain <request>')
+    .description("which listener, rule, pool and member 'GET https://host/path' would get, and why")
+    .addOption(
+      new Option('-H, --header <line>', "a header, 'name: value'; may be repeated")
+        .default([])
+        .argParser((line: string, before: string[]) => [...before, line]),
+    )
+    .option('--client <address>', 'who asks', '127.0.0.1')
+    .option('--listener <name>', 'of this listener, whatever the URL says')
+    .option('-f, --file <file>', 'of a document, in place of the running node')
+    .option('--json', 'explanation as JSON', false)
+    .action(
+      async (
+        request: string,
+        options: {
+          admin: string
+          header: string[]
+          client: string
+          listener?: string
+          file?: string
+          json: boolean
+        },
+      ) => {
+        const { explainCommand } = await import('./commands/explain.ts')
+        const { nodeFiles } = await import('./runtime/node-files.ts')
+        const files = options.file === undefined ? {} : { files: nodeFiles(options.file) }
+        code = await explainCommand(request, { ...options, ...files }, io)
+      },
+    )
   program
     .command('schema')
     .description('print the JSON Schema of the document')
@@ -128,7 +157,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     })
   program
     .command('demo')
-    .description('three TCP backends, one UDP service, and a live table')
+    .description('TCP, UDP and HTTP backends, real traffic, and a live table')
     .option('--smoke', 'drive it by itself, say what happened, and exit', false)
     .action(async (options: { smoke: boolean }) => {
       const { demoCommand } = await import('./demo/demo.ts')

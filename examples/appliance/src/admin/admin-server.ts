@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isSteelyardError, type Logger, SteelyardError } from '@steelyard/core'
 import { parseEndpoint } from '@steelyard/core/ip'
+import { questionFrom } from '../explain/question.ts'
 import type { AdminTarget, Outcome } from './admin-target.ts'
 import { listenAt } from './listen-at.ts'
 import { overrideOf } from './override-body.ts'
@@ -97,6 +98,11 @@ function readingRoutes(target: AdminTarget): ReadonlyMap<string, Handler> {
       },
     ],
     ['GET /status', () => json(200, target.status())],
+    [
+      'POST /explain',
+      async (request) =>
+        json(200, await target.explain(questionFrom((await bodyOf(request)).toString('utf8')))),
+    ],
     [
       'GET /metrics',
       () => ({

@@ -1,3 +1,5 @@
+import type { Explanation } from '../explain/explanation.ts'
+import type { Question } from '../explain/question.ts'
 import type { NodeStatus } from './status.ts'
 
 /** What may be changed of a member at run time; it stays in force until undone, over reloads too. */
@@ -30,6 +32,8 @@ export interface AdminTarget {
   plan(document: Uint8Array): Promise<Outcome>
   /** Throws `draining` when the node is about to stop. */
   apply(document: Uint8Array): Promise<Outcome>
+  /** What would become of a request; nothing is sent. */
+  explain(question: Question): Promise<Explanation>
   /** Throws `no-such-pool` or `no-such-backend`. */
   override(pool: string, member: string, change: MemberOverride): Outcome
   /** Undoes every override of the member. */

@@ -1,7 +1,10 @@
 import type { MemberCondition } from '@steelyard/core'
 import type { TcpStats, UdpStats } from '@steelyard/l4'
+import type { HttpStats } from '@steelyard/l7'
+import type { DesiredListener } from '../desired/desired.ts'
 import type { ObjectKind } from '../desired/inspection.ts'
 import type { Step } from '../reconcile/step.ts'
+import type { RouteReport } from '../runtime/route-table.ts'
 import type { MemberOverride } from './admin-target.ts'
 
 /** A member as `steelyard status` shows it. */
@@ -34,14 +37,24 @@ export interface PoolReport {
   readonly members: readonly MemberReport[]
 }
 
+/** An HTTP listener in numbers, in the words of the others. */
+export interface HttpListenerStats extends Omit<HttpStats, 'bytesFromClients' | 'bytesToClients'> {
+  /** Open client connections. */
+  readonly active: number
+  readonly bytesFromClient: number
+  readonly bytesToClient: number
+}
+
 /** A listener and what it has counted. */
 export interface ListenerReport {
   readonly name: string
-  readonly protocol: 'tcp' | 'tls' | 'udp'
+  readonly protocol: DesiredListener['protocol']
   readonly address: string
   readonly pool: string
   readonly state: 'running' | 'draining'
-  readonly stats: TcpStats | UdpStats
+  readonly stats: TcpStats | UdpStats | HttpListenerStats
+  /** Of HTTP listeners: what went where. */
+  readonly routes?: readonly RouteReport[]
 }
 
 /** A load balancer: its virtual address and listeners. */

@@ -6,7 +6,9 @@ import {
   type PoolReport,
   problemText,
 } from '../admin/status.ts'
+import type { RouteReport } from '../runtime/route-table.ts'
 import type { Colours } from './colours.ts'
+import { clip } from './screen.ts'
 import { table } from './table.ts'
 
 /** The status of a node as a page of text. */
@@ -36,6 +38,11 @@ export function renderStatus(status: NodeStatus, paint: Colours, now: number): s
   for (const problem of quarantined) lines.push(`${paint.bad('!')} ${problemText(problem)}`)
   for (const { name, vip, listeners } of loadBalancers) {
     lines.push('', `${paint.bold(name)}  ${paint.dim(vip)}`, ...listenerLines(listeners, paint))
+    for (const { name: listener, routes } of listeners) {
+      if (routes !== undefined && routes.length > 0) {
+        lines.push('', ...routeLines(`${name}/${listener}`, routes, paint))
+      }
+    }
   }
   for (const pool of pools) lines.push('', ...poolLines(pool, paint, now))
   for (const { name, used, size, exhausted, disabled } of addressPools) {
@@ -71,6 +78,52 @@ function listenerLines(listeners: readonly ListenerReport[], paint: Colours): st
       state === 'draining' ? paint.warn('draining') : '',
     ]),
   )
+}
+
+/** Routes of one listener that are shown; the busiest of more. */
+const mostRoutes = 20
+
+function routeLines(listener: string, routes: readonly RouteReport[], paint: Colours): string[] {
+  const busiest = routes.toSorted((a, b) => b.requests - a.requests).slice(0, mostRoutes)
+  const shown = routes.filter((route) => busiest.includes(route))
+  const more = routes.length - shown.length
+  const number = (value: number): string => (value === 0 ? paint.dim('·') : count(value))
+  return [
+    `${paint.bold(`routes of ${listener}`)}${more > 0 ? paint.dim(`  ${more} more with less traffic`) : ''}`,
+    ...table(
+      [
+        { heading: paint.dim('  ROUTE') },
+        { heading: paint.dim('ACTION') },
+        { heading: paint.dim('REQ/S'), align: 'right' },
+        { heading: paint.dim('TOTAL'), align: 'right' },
+        { heading: paint.dim('2XX'), align: 'right' },
+        { heading: paint.dim('3XX'), align: 'right' },
+        { heading: paint.dim('4XX'), align: 'right' },
+        { heading: paint.dim('5XX'), align: 'right' },
+        { heading: paint.dim('OPEN'), align: 'right' },
+        { heading: paint.dim('P50'), align: 'right' },
+        { heading: paint.dim('P99'), align: 'right' },
+      ],
+      shown.map(({ name, action, requests, inFlight, statuses, perSecond, p50, p99 }) => [
+        `  ${name}`,
+        clip(action, 40),
+        perSecond === 0 ? paint.dim('·') : perSecond.toFixed(1),
+        number(requests),
+        number(statuses['2xx'] ?? 0),
+        number(statuses['3xx'] ?? 0),
+        number(statuses['4xx'] ?? 0),
+        statuses['5xx'] === 0 ? paint.dim('·') : paint.bad(count(statuses['5xx'] ?? 0)),
+        number(inFlight),
+        milliseconds(p50, paint),
+        milliseconds(p99, paint),
+      ]),
+    ),
+  ]
+}
+
+function milliseconds(value: number, paint: Colours): string {
+  if (value === 0) return paint.dim('·')
+  return value < 10 ? `${value.toFixed(1)}ms` : `${Math.round(value)}ms`
 }
 
 function poolLines(

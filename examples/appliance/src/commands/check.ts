@@ -1,5 +1,5 @@
 import { colours } from '../cli/colours.ts'
-import type { Desired } from '../desired/desired.ts'
+import type { Desired, DesiredListener } from '../desired/desired.ts'
 import type { DocumentFiles } from '../desired/document-files.ts'
 import { load } from '../desired/resolve.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
@@ -61,7 +61,7 @@ export async function checkCommand(
 interface Summary {
   readonly node: string
   readonly admin: string
-  readonly listeners: { readonly tcp: number; readonly tls: number; readonly udp: number }
+  readonly listeners: Readonly<Record<DesiredListener['protocol'], number>>
   readonly pools: number
   readonly members: number
   readonly backups: number
@@ -71,7 +71,7 @@ interface Summary {
 
 /** Counts the objects of a document. */
 function summaryOf(desired: Desired): Summary {
-  const listeners = { tcp: 0, tls: 0, udp: 0 }
+  const listeners = { tcp: 0, tls: 0, udp: 0, http: 0, https: 0, h2c: 0 }
   for (const { protocol } of Object.values(desired.listeners)) listeners[protocol] += 1
   const members = Object.values(desired.pools).flatMap((pool) => Object.values(pool.members))
   const addresses = Object.values(desired.loadBalancers).flatMap(({ address }) => address ?? [])
@@ -88,12 +88,12 @@ function summaryOf(desired: Desired): Summary {
 
 function formatSummary(summary: Summary): string {
   const { listeners, addresses } = summary
-  const kinds = (['tcp', 'tls', 'udp'] as const)
+  const kinds = (['tcp', 'tls', 'udp', 'http', 'https', 'h2c'] as const)
     .filter((kind) => listeners[kind] > 0)
     .map((kind) => `${listeners[kind]} ${kind}`)
   const shown = addresses.slice(0, 4).join(', ')
   const rows: (readonly [string, number, string])[] = [
-    ['listeners', listeners.tcp + listeners.tls + listeners.udp, kinds.join(', ')],
+    ['listeners', Object.values(listeners).reduce((sum, one) => sum + one, 0), kinds.join(', ')],
     ['pools', summary.pools, ''],
     ['members', summary.members, summary.backups === 0 ? '' : `${summary.backups} backup`],
     ['addresses', addresses.length, addresses.length > 4 ? `${shown}, …` : shown],

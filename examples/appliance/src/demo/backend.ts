@@ -1,9 +1,11 @@
 import { createSocket } from 'node:dgram'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 
 /**
  * One demo backend in a process of its own, so that it can be killed like a real one: answers each line
- * over TCP, and each datagram over UDP, with its name in front. Tells its parent the port it got.
+ * over TCP, each datagram over UDP and each request over HTTP with its name in front. Tells its parent the
+ * port it got.
  */
 const [name = 'backend', protocol = 'tcp', wanted = '0'] = process.argv.slice(2)
 const port = Number(wanted)
@@ -16,6 +18,18 @@ if (protocol === 'udp') {
     socket.send(Buffer.concat([Buffer.from(`${name}: `), message]), from, address)
   })
   socket.bind(port, '127.0.0.1', () => ready(socket.address().port))
+} else if (protocol === 'http') {
+  const server = createHttpServer((request, response) => {
+    const { method = '', url = '', headers } = request
+    request.resume()
+    response.setHeader('content-type', 'text/plain; charset=utf-8')
+    // As if there were something to do.
+    const answer = (): void => void response.end(`${name}: ${method} ${headers.host}${url}\n`)
+    if (url === '/healthz') answer()
+    else setTimeout(answer, 1 + Math.random() * 8)
+  })
+  server.keepAliveTimeout = 60_000
+  server.listen(port, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 } else {
   const server = createServer((socket) => {
     socket.setEncoding('latin1')

@@ -2,10 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+/** What a demo backend speaks. */
+export type DemoProtocol = 'tcp' | 'udp' | 'http'
+
 /** A demo backend and its process. */
 export interface DemoBackend {
   readonly name: string
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: DemoProtocol
   readonly port: number
   /** Absent while it is dead. */
   readonly pid: number | undefined
@@ -16,7 +19,7 @@ export interface DemoBackend {
 }
 
 /** Starts a backend on a port of the system's choice. */
-export async function demoBackend(name: string, protocol: 'tcp' | 'udp'): Promise<DemoBackend> {
+export async function demoBackend(name: string, protocol: DemoProtocol): Promise<DemoBackend> {
   let port = 0
   let child: ChildProcess | undefined
 

@@ -11,7 +11,7 @@ const storyMs = { calm: 12_000, dead: 8000 }
 
 /** Shows the node live until Ctrl-C; without a terminal it prints a table every five seconds. */
 export async function showLive(
-  { node, echo, traffic, ports, file }: DemoStage,
+  { node, echo, shop, traffic, web, ports, file }: DemoStage,
   io: LiveIo,
   paint: Colours,
 ): Promise<void> {
@@ -24,14 +24,21 @@ export async function showLive(
   const stopped = io.interrupted()
   const live = io.terminal === undefined ? undefined : screen((text) => io.out(text), io.terminal)
   const draw = (): void => {
-    const answers = [...traffic.tcp.answers].sort().map(([name, count]) => `${name} ${count}`)
+    const heard = ({ answers }: { readonly answers: ReadonlyMap<string, number> }): string =>
+      [...answers]
+        .sort()
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ')
     const page = [
       renderStatus(node.status(), paint, Date.now()),
-      `answers heard by the demo's clients: ${answers.join(', ')}; UDP: ${traffic.udp.answers.get('dora') ?? 0}; lost: ${traffic.tcp.failures.length}`,
+      `answers heard by the demo's clients: ${heard(traffic.tcp)}; UDP: ${traffic.udp.answers.get('dora') ?? 0}; lost: ${traffic.tcp.failures.length}`,
+      `over HTTP: ${heard(web)}; lost: ${web.failures.length}`,
       '',
       ...events.map((event) => paint.dim(event)),
       '',
-      `try it:  ${suggestions(echo, ports).map(paint.bold).join('   ')}`,
+      ...suggestions(echo, ports).map(
+        (line, index) => `${index === 0 ? 'try it:' : '       '}  ${paint.bold(line)}`,
+      ),
       paint.dim(`the document is ${file}; Ctrl-C ends the demo`),
       '',
     ].join('\n')
@@ -40,7 +47,8 @@ export async function showLive(
   }
 
   note('a backend will be killed now and then, and come back')
-  const story = tell(echo, note, io, stopped)
+  const [anna, bert, carl] = echo
+  const story = tell([anna!, shop[0]!, bert!, shop[1]!, carl!], note, io, stopped)
   while (!stopped.aborted) {
     draw()
     await io.pause(live === undefined ? 5000 : 500, stopped)
@@ -51,11 +59,13 @@ export async function showLive(
 }
 
 /** What somebody may type into another terminal. */
-function suggestions(echo: readonly DemoBackend[], { tcp, admin }: DemoPorts): string[] {
+function suggestions(echo: readonly DemoBackend[], { tcp, http, admin }: DemoPorts): string[] {
   const victim = echo.find(({ pid }) => pid !== undefined)
   const where = admin === 9901 ? '' : ` --admin 127.0.0.1:${admin}`
   return [
     `nc 127.0.0.1 ${tcp}`,
+    `curl http://shop.localhost:${http}/`,
+    `npm run steelyard -- explain http://api.localhost:${http}/v1/items${where}`,
     ...(victim === undefined ? [] : [`kill -9 ${victim.pid}`]),
     `npm run steelyard -- drain echo/carl${where}`,
   ]

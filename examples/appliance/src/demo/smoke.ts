@@ -3,14 +3,12 @@ import { connect } from 'node:net'
 import type { Colours } from '../cli/colours.ts'
 import type { CommandIo, ExitCode } from '../commands/command-io.ts'
 import type { DemoStage } from './demo.ts'
+import { httpSmoke } from './http-smoke.ts'
 import { pause, until } from './wait.ts'
 
 /** Plays the demo's story: traffic, a death, failover, return, drain. Says what happened; 0 if all of it was right. */
-export async function smoke(
-  { node, echo, traffic, ports }: DemoStage,
-  io: CommandIo,
-  paint: Colours,
-): Promise<ExitCode> {
+export async function smoke(stage: DemoStage, io: CommandIo, paint: Colours): Promise<ExitCode> {
+  const { node, echo, traffic, ports } = stage
   let wrong = 0
   const tell = (good: boolean, text: string): void => {
     if (!good) wrong += 1
@@ -28,7 +26,7 @@ export async function smoke(
       ?.members.find(({ id }) => id === name)?.condition
   const [anna] = echo
   io.out(
-    `TCP on 127.0.0.1:${ports.tcp}, UDP on 127.0.0.1:${ports.udp}, admin on 127.0.0.1:${ports.admin}\n`,
+    `TCP on 127.0.0.1:${ports.tcp}, UDP on 127.0.0.1:${ports.udp}, HTTP on 127.0.0.1:${ports.http}, admin on 127.0.0.1:${ports.admin}\n`,
   )
 
   const allUp = await until(() => echo.every(({ name }) => condition(name) === 'up'), 5000)
@@ -99,6 +97,7 @@ export async function smoke(
     empty !== undefined && again !== undefined,
     `${holder} was drained without loss and takes traffic again`,
   )
+  await httpSmoke(stage, tell)
   io.out(
     wrong === 0
       ? `${paint.good('all of it worked')}\n`

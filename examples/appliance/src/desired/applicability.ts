@@ -1,14 +1,18 @@
+import { isHttp } from './desired.ts'
 import {
   allListenersOf,
   type Placed,
   type PlacedListener,
   type PoolDraft,
   poolsOf,
+  terminationOf,
 } from './document-objects.ts'
 import type { Draft } from './draft.ts'
 import type { FindingCode } from './finding-codes.ts'
 import type { Inspection } from './inspection.ts'
 import type { Path } from './path.ts'
+import { actionNames } from './schema/http/action.ts'
+import { forwardFields } from './schema/http/rule.ts'
 import type { MeantDocument } from './schema.ts'
 
 /** Options that make no sense together, which the schema alone cannot say. */
@@ -17,10 +21,13 @@ export function findMisfits(inspection: Inspection): void {
     placeOf(inspection, listener)
     if (listener.draft.protocol === 'udp') udpOf(inspection, listener)
     if (listener.draft.protocol === 'tls') tlsOf(inspection, listener)
+    terminationMisfits(inspection, listener)
+    httpOf(inspection, listener)
   }
   for (const pool of poolsOf(inspection.draft)) {
     loadOf(inspection, pool)
     headerOf(inspection, pool)
+    upstreamOf(inspection, pool)
     if (pool.draft.tls !== undefined) versionsOf(inspection, pool.draft.tls, [...pool.path, 'tls'])
     if (pool.draft.health !== undefined) {
       checkOf(inspection, pool.draft.health, [...pool.path, 'health'])
@@ -76,7 +83,6 @@ function udpOf(inspection: Inspection, { path, draft }: PlacedListener): void {
 function tlsOf(inspection: Inspection, { path, draft }: PlacedListener): void {
   if (draft.protocol !== 'tls' || draft.tls === undefined) return
   const { tls } = draft
-  const at = [...path, 'tls']
   const hasTarget =
     inspection.isWritten(path, 'pool') ||
     inspection.isWritten(path, 'routes') ||
@@ -91,7 +97,12 @@ function tlsOf(inspection: Inspection, { path, draft }: PlacedListener): void {
       'add the pool, for example "pool: web"',
     )
   }
-  if (tls.mode !== 'terminate') return
+}
+
+function terminationMisfits(inspection: Inspection, { path, draft }: PlacedListener): void {
+  const tls = terminationOf(draft)
+  if (tls === undefined) return
+  const at = [...path, 'tls']
   versionsOf(inspection, tls, at)
   const { mode, ca } = tls.clientAuth ?? {}
   if (mode !== undefined && mode !== 'none' && !inspection.isWritten([...at, 'clientAuth'], 'ca')) {
@@ -111,6 +122,57 @@ function tlsOf(inspection: Inspection, { path, draft }: PlacedListener): void {
     )
   }
 }
+
+/** A rule does one thing, and a listener for HTTP does something with a request. */
+function httpOf(inspection: Inspection, { path, draft }: PlacedListener): void {
+  if (!isHttp(draft)) return
+  const hasTarget = (['pool', 'rules', 'policies'] as const).some((key) =>
+    inspection.isWritten(path, key),
+  )
+  if (!hasTarget) {
+    inspection.report(
+      'missing-key',
+      undefined,
+      [...path, 'name'],
+      'the HTTP listener has neither "pool" nor "rules"',
+      'add the pool, for example "pool: web"',
+    )
+  }
+  draft.rules?.forEach((rule, index) => {
+    if (rule === undefined) return
+    const at = [...path, 'rules', index]
+    const given = actionNames.filter((name) =>
+      name === 'drop' ? rule.drop === true : inspection.isWritten(at, name),
+    )
+    if (given.length === 0) {
+      const hint = `give it one of ${actionNames.join(', ')}`
+      inspection.report('missing-key', undefined, [...at, 'name'], 'the rule does nothing', hint)
+    } else if (given.length > 1) {
+      const hint = 'a rule does one thing: remove one of the two'
+      misfit(inspection, [...at, given[1]!], `the rule has "${given[0]}" and "${given[1]}"`, hint)
+    } else if (given[0] !== 'pool' && given[0] !== 'pools') {
+      for (const option of forwardOnly) {
+        if (!inspection.isWritten(at, option)) continue
+        misfit(
+          inspection,
+          [...at, option],
+          `"${option}" is for rules that send to a pool, and this one has "${given[0]}"`,
+          'remove it',
+        )
+      }
+    }
+    if (rule.sticky !== undefined && given[0] === 'pool') {
+      misfit(
+        inspection,
+        [...at, 'sticky'],
+        '"sticky" is for rules with several pools',
+        'use "pools"',
+      )
+    }
+  })
+}
+
+const forwardOnly = Object.keys(forwardFields)
 
 function versionsOf(
   inspection: Inspection,
@@ -136,6 +198,27 @@ function loadOf(inspection: Inspection, { path, draft }: Placed<PoolDraft>): voi
       [...path, 'boundedLoad'],
       `the bounded load must be above 1, or 0 for off, not ${boundedLoad}`,
       'use 1.25 to 2: how much more than its share a member may get',
+    )
+  }
+}
+
+function upstreamOf(inspection: Inspection, { path, draft }: Placed<PoolDraft>): void {
+  const { protocol } = draft.upstream ?? {}
+  if (protocol === undefined || protocol === 'http/1.1') return
+  if (protocol === 'auto' && !inspection.isWritten(path, 'tls')) {
+    misfit(
+      inspection,
+      [...path, 'upstream', 'protocol'],
+      '"auto" is agreed on by TLS, and the pool has no "tls"',
+      'add "tls", or choose http/1.1 or h2',
+    )
+  }
+  if (inspection.isWritten([...path, 'tls'], 'alpn')) {
+    misfit(
+      inspection,
+      [...path, 'tls', 'alpn'],
+      `the protocols follow from upstream.protocol, which is ${protocol}`,
+      'remove it',
     )
   }
 }

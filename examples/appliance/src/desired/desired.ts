@@ -59,8 +59,49 @@ export type DesiredTlsListener = Without<Extract<WrittenListener, { protocol: 't
 /** A UDP listener, ready to be built. */
 export type DesiredUdpListener = Without<Extract<WrittenListener, { protocol: 'udp' }>> & Placed
 
+type WrittenHttp<Protocol extends 'http' | 'https' | 'h2c'> = Extract<
+  WrittenListener,
+  { protocol: Protocol }
+>
+
+/** A rule of an HTTP listener. */
+export type DesiredRule = WrittenHttp<'http'>['rules'][number] & {
+  /** Why its requests get 503: the rule as written cannot be, and nobody else shall have what is meant for it. */
+  readonly unavailable?: string
+}
+
+/** A policy in Octavia's style. */
+export type DesiredPolicy = WrittenHttp<'http'>['policies'][number] & {
+  /** As in {@link DesiredRule}. */
+  readonly unavailable?: string
+}
+
+type Http<Protocol extends 'http' | 'https' | 'h2c'> = Omit<
+  Without<WrittenHttp<Protocol>>,
+  'rules' | 'policies'
+> &
+  Placed & {
+    readonly rules: readonly DesiredRule[]
+    readonly policies: readonly DesiredPolicy[]
+  }
+
+/** A listener for HTTP, over TLS or not. */
+export type DesiredHttpListener = Http<'http'> | Http<'https'> | Http<'h2c'>
+
 /** A listener, ready to be built: only enabled ones of enabled load balancers are there. */
-export type DesiredListener = DesiredTcpListener | DesiredTlsListener | DesiredUdpListener
+export type DesiredListener =
+  | DesiredTcpListener
+  | DesiredTlsListener
+  | DesiredUdpListener
+  | DesiredHttpListener
+
+/** Does it speak HTTP? */
+export function isHttp<Listener extends { readonly protocol?: string | undefined }>(
+  listener: Listener,
+): listener is Extract<Listener, { readonly protocol?: 'http' | 'https' | 'h2c' | undefined }> {
+  const { protocol } = listener
+  return protocol === 'http' || protocol === 'https' || protocol === 'h2c'
+}
 
 /** A member of a pool. */
 export type DesiredMember = Omit<WrittenMember, 'id'> & { readonly id: string }

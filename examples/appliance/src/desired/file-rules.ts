@@ -5,6 +5,7 @@ import {
   type PlacedListener,
   type PoolDraft,
   poolsOf,
+  terminationOf,
 } from './document-objects.ts'
 import type { DocumentObject, Inspection } from './inspection.ts'
 import type { Path } from './path.ts'
@@ -102,16 +103,18 @@ const encrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/
 
 function listenerFiles(reader: Reader, listener: PlacedListener): void {
   const { draft, path } = listener
-  if (draft.protocol !== 'tls' || draft.tls?.mode !== 'terminate') return
-  const { certificates, clientAuth } = draft.tls
+  const tls = terminationOf(draft)
+  if (tls === undefined) return
+  const { certificates, clientAuth } = tls
   certificates?.forEach((pair, index) => {
     const at = [...path, 'tls', 'certificates', index]
     reader.pair(listener, pair, at)
     reader.file(listener, 'certificate', pair?.chain, [...at, 'chain'])
+    reader.file(listener, 'secret', pair?.ocsp, [...at, 'ocsp'])
   })
   reader.file(listener, 'certificate', clientAuth?.ca, [...path, 'tls', 'clientAuth', 'ca'])
   reader.file(listener, 'crl', clientAuth?.crl, [...path, 'tls', 'clientAuth', 'crl'])
-  reader.file(listener, 'secret', draft.tls.ticketKeys, [...path, 'tls', 'ticketKeys'])
+  reader.file(listener, 'secret', tls.ticketKeys, [...path, 'tls', 'ticketKeys'])
 }
 
 function poolFiles(reader: Reader, pool: Placed<PoolDraft>): void {

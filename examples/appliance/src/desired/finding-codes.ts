@@ -46,6 +46,13 @@ export const findingCodes = {
   'timeout-exceeds-interval': ['quarantine', 'A health check may take longer than its interval.'],
   'algorithm-invalid': ['quarantine', 'The options of an algorithm do not go together.'],
   'route-shadowed': ['quarantine', 'A route is never used, because an earlier one takes its name.'],
+  'rule-invalid': ['quarantine', 'A rule cannot do what it says; its requests get 503.'],
+  'condition-invalid': [
+    'quarantine',
+    'The condition of a rule is none, so that the rule is not there.',
+  ],
+  'listener-invalid': ['quarantine', 'Options of an HTTP listener do not go together.'],
+  'pool-not-for-http': ['quarantine', 'A pool wants of HTTP what only plain connections can do.'],
   'certificate-missing': ['quarantine', 'TLS is to be terminated, but there is no certificate.'],
   'certificate-invalid': ['quarantine', 'A certificate and its key do not go together.'],
   'tls-twice': ['quarantine', 'TLS passes through untouched, and the pool would encrypt it again.'],

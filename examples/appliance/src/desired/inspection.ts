@@ -7,12 +7,12 @@ import type { SourceText } from './source-text.ts'
 import { entryOf, nodeAt, type Tree } from './tree.ts'
 
 /** The kinds of objects that can be left out. */
-export type ObjectKind = 'address-pool' | 'load-balancer' | 'listener' | 'pool' | 'member'
+export type ObjectKind = 'address-pool' | 'load-balancer' | 'listener' | 'rule' | 'pool' | 'member'
 
 /** An object of the document. */
 export interface DocumentObject {
   readonly kind: ObjectKind
-  /** `cache`, `cache/redis`, `redis/10.0.0.1:80`. */
+  /** `cache`, `cache/redis`, `web/https/api`, `redis/10.0.0.1:80`. */
   readonly name: string
   readonly path: Path
 }

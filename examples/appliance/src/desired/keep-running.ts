@@ -1,8 +1,15 @@
 import { collide, endpointBinding } from './binding.ts'
-import type { Desired, DesiredListener } from './desired.ts'
+import {
+  type Desired,
+  type DesiredHttpListener,
+  type DesiredListener,
+  type DesiredPolicy,
+  type DesiredRule,
+  isHttp,
+} from './desired.ts'
 import { frozen } from './frozen.ts'
 import type { Quarantined } from './inspection.ts'
-import { poolNamesOf } from './normalise.ts'
+import { poolNamesOf, poolNamesOfRule } from './normalise.ts'
 
 /**
  * A mistake in an object must not end what runs well: what is left out goes on in its running form, as
@@ -28,6 +35,27 @@ export function keepRunning(
     }
     return Object.hasOwn(pools, name)
   }
+  /** Rules that cannot be as they are written go on in their running form, at their new place. */
+  const withEarlierRules = <Listener extends DesiredHttpListener>(
+    listener: Listener,
+    before: DesiredHttpListener,
+  ): Listener => {
+    const earlier = <Rule extends DesiredRule | DesiredPolicy>(
+      rule: Rule,
+      olds: readonly Rule[],
+    ): Rule => {
+      if (isUsable(rule)) return rule
+      const old = olds.find(({ name }) => name === rule.name)
+      if (old === undefined || !isUsable(old) || !poolNamesOfRule(old).every(keepPool)) return rule
+      kept.add(`rule ${listener.id}/${rule.name}`)
+      return old
+    }
+    return {
+      ...listener,
+      rules: listener.rules.map((rule) => earlier(rule, before.rules)),
+      policies: listener.policies.map((policy) => earlier(policy, before.policies)),
+    }
+  }
   const keepListener = (listener: DesiredListener): void => {
     const { id, loadBalancer } = listener
     if (Object.hasOwn(listeners, id) || isInTheWay(listener, Object.values(listeners))) return
@@ -46,6 +74,11 @@ export function keepRunning(
     addressPools[pool.name] = pool
     kept.add(key)
   }
+  for (const listener of Object.values(listeners)) {
+    const before = running.listeners[listener.id]
+    if (!isHttp(listener) || before === undefined || !isHttp(before)) continue
+    listeners[listener.id] = withEarlierRules(listener, before)
+  }
   for (const listener of Object.values(running.listeners)) {
     const isLeftOut =
       names.has(`listener ${listener.id}`) || names.has(`load-balancer ${listener.loadBalancer}`)
@@ -60,6 +93,10 @@ export function keepRunning(
       leftOut.map((one) => ({ ...one, kept: kept.has(`${one.kind} ${one.name}`) })),
     ),
   }
+}
+
+function isUsable(rule: DesiredRule | DesiredPolicy): boolean {
+  return rule.unavailable === undefined
 }
 
 function isInTheWay(listener: DesiredListener, others: readonly DesiredListener[]): boolean {

@@ -1,3 +1,4 @@
+import { isHttp } from './desired.ts'
 import {
   allListenersOf,
   type Placed,
@@ -5,8 +6,9 @@ import {
   type PoolDraft,
   poolReferencesOf,
   poolsOf,
+  terminationOf,
 } from './document-objects.ts'
-import type { Inspection } from './inspection.ts'
+import type { DocumentObject, Inspection } from './inspection.ts'
 import { firstByName } from './references.ts'
 
 /** What must be true of one listener and the pools that it names. */
@@ -16,11 +18,12 @@ export function findListenerProblems(inspection: Inspection): void {
     missingAddress(inspection, listener)
     certificates(inspection, listener)
     shadowedRoutes(inspection, listener)
-    const named = poolReferencesOf(listener).flatMap(({ pool, path }) => {
+    const named = poolReferencesOf(listener).flatMap(({ pool, path, by }) => {
       const found = pools.get(pool)
-      return found === undefined ? [] : [{ pool: found, path }]
+      return found === undefined ? [] : [{ pool: found, path, by }]
     })
     if (listener.draft.protocol === 'udp') poolsForUdp(inspection, listener, named)
+    if (isHttp(listener.draft)) poolsForHttp(inspection, named)
     encryptedTwice(inspection, listener, named)
   }
 }
@@ -29,6 +32,7 @@ interface NamedPool {
   readonly pool: Placed<PoolDraft>
   /** Where the listener names it. */
   readonly path: readonly (string | number)[]
+  readonly by: DocumentObject
 }
 
 function missingAddress(inspection: Inspection, listener: PlacedListener): void {
@@ -46,12 +50,11 @@ function missingAddress(inspection: Inspection, listener: PlacedListener): void 
 
 function certificates(inspection: Inspection, listener: PlacedListener): void {
   const { draft, path } = listener
-  if (draft.protocol !== 'tls' || draft.tls?.mode !== 'terminate') return
-  if (draft.tls.certificates?.length !== 0) return
+  if (terminationOf(draft)?.certificates?.length !== 0) return
   inspection.report(
     'certificate-missing',
     listener,
-    [...path, 'tls', 'mode'],
+    [...path, 'tls', ...(draft.protocol === 'tls' ? ['mode'] : [])],
     'TLS is to be terminated here, but there is no certificate',
     'add one: "certificates: [{ cert: FILE, key: FILE }]"',
   )
@@ -100,6 +103,23 @@ function poolsForUdp(
       path,
       `the pool "${pool.name}" has "${option}", which is for connections and not for UDP`,
       'make a pool without it for the UDP listener',
+    )
+  }
+}
+
+function poolsForHttp(inspection: Inspection, named: readonly NamedPool[]): void {
+  for (const { pool, path, by } of named) {
+    const header = pool.draft.proxyProtocol
+    if (typeof header !== 'object') continue
+    const option = (['passTlvs', 'tlsFacts', 'crc32c'] as const).find((key) => header[key] === true)
+    const isPlain = option === undefined && (header.tlvs ?? []).length === 0
+    if (isPlain) continue
+    inspection.report(
+      'pool-not-for-http',
+      by,
+      path,
+      `the pool "${pool.name}" has "proxyProtocol.${option ?? 'tlvs'}", which is for plain connections and not for HTTP`,
+      'make a pool without it for the HTTP listener',
     )
   }
 }

@@ -1,5 +1,5 @@
 import { bindingOf } from './binding.ts'
-import type { DesiredListener } from './desired.ts'
+import { type DesiredListener, isHttp } from './desired.ts'
 import type { MeantDocument } from './schema.ts'
 
 type WrittenListener = MeantDocument['loadBalancers'][number]['listeners'][number]
@@ -24,7 +24,7 @@ export function normaliseListener(
     // A listener without a place has a finding, and is left out before it comes here.
     binding: bindingOf({ port, listen, ipv6Only }, address)!,
   }
-  if (rest.protocol === 'udp') return { ...place, ...rest }
+  if (rest.protocol === 'udp' || isHttp(rest)) return { ...place, ...rest }
   const { bandwidth, ...stream } = rest
   return {
     ...place,

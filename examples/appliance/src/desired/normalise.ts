@@ -1,8 +1,16 @@
-import type { Desired, DesiredListener } from './desired.ts'
+import {
+  type Desired,
+  type DesiredListener,
+  type DesiredPolicy,
+  type DesiredRule,
+  type DesiredTlsListener,
+  isHttp,
+} from './desired.ts'
 import { listenersOf, loadBalancersOf } from './document-objects.ts'
 import type { Inspection } from './inspection.ts'
 import { normaliseListener } from './normalise-listener.ts'
 import { normalisePool } from './normalise-pool.ts'
+import { formatPath, type Path } from './path.ts'
 import type { MeantDocument } from './schema.ts'
 
 /**
@@ -32,10 +40,11 @@ export function normalise(
         const isOn = owner.draft.enabled !== false && draft.enabled !== false
         return isOn && !inspection.isLeftOut(path)
       })
-      .map(({ draft }): DesiredListener => {
+      .map(({ draft, path }): DesiredListener => {
         // The document is whole, and so are its parts.
         const listener = draft as MeantDocument['loadBalancers'][number]['listeners'][number]
-        return normaliseListener(listener, {
+        const whole = isHttp(listener) ? withoutFaulty(listener, path, inspection) : listener
+        return normaliseListener(whole, {
           loadBalancer: owner.name,
           address: addresses.get(owner.name),
         })
@@ -69,18 +78,65 @@ export function normalise(
   }
 }
 
+type WrittenHttp = Extract<
+  MeantDocument['loadBalancers'][number]['listeners'][number],
+  { protocol: 'http' | 'https' | 'h2c' }
+>
+
+/**
+ * A rule that cannot be as it is keeps its place and answers 503, so that nobody else gets what is meant for it; one
+ * whose condition is not known is not there.
+ */
+function withoutFaulty<Listener extends WrittenHttp>(
+  listener: Listener,
+  path: Path,
+  inspection: Inspection,
+): Listener {
+  const faulty = new Map(inspection.leftOut.map((one) => [one.path, one]))
+  const kept = <Rule extends object>(list: 'rules' | 'policies', rules: readonly Rule[]): Rule[] =>
+    rules.flatMap((rule, index) => {
+      const fault = faulty.get(formatPath([...path, list, index]))
+      if (fault === undefined) return [rule]
+      return fault.code === 'condition-invalid' ? [] : [{ ...rule, unavailable: fault.reason }]
+    })
+  return {
+    ...listener,
+    rules: kept('rules', listener.rules),
+    policies: kept('policies', listener.policies),
+  }
+}
+
 /** The pools that a listener sends to, its default pool first. */
-export function poolNamesOf(listener: {
-  readonly protocol: string
-  readonly pool?: string
-  readonly routes?: readonly { readonly pool: string }[]
-  readonly tls?: { readonly absentName: unknown; readonly encryptedName: unknown }
-}): readonly string[] {
-  const rules = [listener.tls?.absentName, listener.tls?.encryptedName].flatMap((rule) =>
-    typeof rule === 'object' && rule !== null && 'pool' in rule ? [String(rule.pool)] : [],
-  )
-  const routes = listener.routes?.map(({ pool }) => pool) ?? []
+export function poolNamesOf(listener: DesiredListener): readonly string[] {
   return [
-    ...new Set([...(listener.pool === undefined ? [] : [listener.pool]), ...routes, ...rules]),
+    ...new Set(
+      isHttp(listener)
+        ? [
+            ...own(listener.pool),
+            ...own(listener.filters?.mirror?.pool),
+            ...listener.rules.flatMap(poolNamesOfRule),
+            ...listener.policies.flatMap(poolNamesOfRule),
+          ]
+        : [...own(listener.pool), ...(listener.protocol === 'tls' ? poolNamesOfTls(listener) : [])],
+    ),
   ]
+}
+
+/** The pools that a rule or policy sends to. */
+export function poolNamesOfRule(rule: DesiredRule | DesiredPolicy): readonly string[] {
+  if (!rule.enabled || rule.unavailable !== undefined) return []
+  if ('action' in rule) return own(rule.redirectPool)
+  const { pool, pools = [], filters } = rule
+  return [...own(pool), ...pools.map((one) => one.pool), ...own(filters?.mirror?.pool)]
+}
+
+function poolNamesOfTls({ routes, tls }: DesiredTlsListener): readonly string[] {
+  const rules = [tls.absentName, tls.encryptedName].flatMap((rule) =>
+    typeof rule === 'object' ? [rule.pool] : [],
+  )
+  return [...routes.map(({ pool }) => pool), ...rules]
+}
+
+function own(pool: string | undefined): readonly string[] {
+  return pool === undefined ? [] : [pool]
 }

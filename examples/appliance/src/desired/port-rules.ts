@@ -84,7 +84,7 @@ export function findLoops(inspection: Inspection, addresses: ReadonlyMap<string,
       if (member === undefined) continue
       inspection.report(
         'forwarding-loop',
-        listener,
+        reference.by,
         reference.path,
         `the listener is on ${bindingText(binding)}, and so is the member ${member} of its pool "${reference.pool}"`,
         'remove the member, or listen elsewhere: connections would go round without end',

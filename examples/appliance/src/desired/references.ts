@@ -1,4 +1,5 @@
 import { nearestName } from '@steelyard/core'
+import { isHttp } from './desired.ts'
 import {
   addressPoolsOf,
   listenersOf,
@@ -6,6 +7,7 @@ import {
   type Placed,
   poolReferencesOf,
   poolsOf,
+  rulesOf,
 } from './document-objects.ts'
 import type { DocumentObject, Inspection } from './inspection.ts'
 import { nodeAt } from './tree.ts'
@@ -18,7 +20,17 @@ export function findDuplicateNames(inspection: Inspection): void {
   const loadBalancers = loadBalancersOf(draft)
   unique(inspection, loadBalancers, 'load balancers')
   for (const owner of loadBalancers) {
-    unique(inspection, listenersOf(owner), `listeners of "${owner.name}"`)
+    const listeners = listenersOf(owner)
+    unique(inspection, listeners, `listeners of "${owner.name}"`)
+    for (const listener of listeners) {
+      const { draft } = listener
+      if (!isHttp(draft)) continue
+      const rules = rulesOf(listener).map(({ list, index, ...rule }) => ({
+        ...rule,
+        draft: { name: draft[list]?.[index]?.name },
+      }))
+      unique(inspection, rules, `rules of "${listener.name}"`)
+    }
   }
 }
 
@@ -54,14 +66,14 @@ export function findUnknownPools(inspection: Inspection): void {
   // A pool whose name is not known may be the one that is meant.
   const isComplete = allNamed(draft.pools, pools)
   for (const listener of loadBalancersOf(draft).flatMap(listenersOf)) {
-    for (const { pool, path } of poolReferencesOf(listener)) {
+    for (const { pool, path, by } of poolReferencesOf(listener)) {
       const found = byName.get(pool)
       if (found !== undefined) {
-        if (inspection.isLeftOut(found.path)) inspection.follow(listener, found)
+        if (inspection.isLeftOut(found.path)) inspection.follow(by, found)
       } else if (isComplete) {
         inspection.report(
           'unknown-pool',
-          listener,
+          by,
           path,
           `there is no pool "${pool}"`,
           known('pools', pool, byName.keys()),

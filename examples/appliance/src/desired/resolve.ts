@@ -6,6 +6,7 @@ import type { DocumentFiles } from './document-files.ts'
 import { findUnreadableFiles } from './file-rules.ts'
 import { type Finding, inOrder } from './finding.ts'
 import { effectOf } from './finding-codes.ts'
+import { findRuleProblems } from './http-rules.ts'
 import { type Inspection, inspection, type Quarantined } from './inspection.ts'
 import { keepRunning } from './keep-running.ts'
 import { findListenerProblems } from './listener-rules.ts'
@@ -83,6 +84,7 @@ function inspect(found: Inspection, options: ResolveOptions): ReadonlyMap<string
   findUnknownAddressPools(found)
   findListenerProblems(found)
   findUnknownPools(found)
+  findRuleProblems(found, options.files)
   const inUse = new Map<string, string>()
   for (const { name, address } of Object.values(options.running?.loadBalancers ?? {})) {
     if (address !== undefined) inUse.set(name, address)

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import {
   type Logger,
   SteelyardError,
@@ -17,9 +18,14 @@ import type { Desired } from '../desired/desired.ts'
 import type { Finding } from '../desired/finding.ts'
 import { effectOf } from '../desired/finding-codes.ts'
 import { load, type Resolution } from '../desired/resolve.ts'
+import { explainRequest } from '../explain/explain.ts'
+import type { Explanation } from '../explain/explanation.ts'
+import type { Question } from '../explain/question.ts'
 import { apply, type FailedStep } from '../reconcile/apply.ts'
 import { plan } from '../reconcile/plan.ts'
+import { listenerKey } from '../reconcile/plan-listener.ts'
 import { nothing } from '../reconcile/step.ts'
+import { type AccessLogs, accessLogs } from './access-logs.ts'
 import { type DataPlane, dataPlane } from './data-plane.ts'
 import { type DrainDeadlines, drainDeadlines } from './drain-deadlines.ts'
 import { fileReader } from './file-reader.ts'
@@ -30,7 +36,7 @@ import { nodeStatus } from './node-status.ts'
 import { type Overrides, overrides } from './overrides.ts'
 import { poolMetrics } from './pool-metrics.ts'
 import { objectOf, refresh } from './refresh.ts'
-import { type Registry, registry } from './registry.ts'
+import { type Registry, type RunningListener, registry } from './registry.ts'
 
 /** How the appliance runs. */
 export interface ApplianceOptions {
@@ -83,6 +89,7 @@ class ApplianceNode implements Appliance {
   readonly #nodeLimit: ConnectionLimit = connectionLimit(0)
   readonly #monitor: Monitor
   readonly #plane: DataPlane
+  readonly #logs: AccessLogs
   readonly #admin: AdminDoor
   readonly #deadlines: DrainDeadlines
   readonly #startedAt = Date.now()
@@ -107,6 +114,8 @@ class ApplianceNode implements Appliance {
       metrics: this.#metrics,
       seed: randomInt(2 ** 31),
     })
+    const directory = dirname(resolve(options.file))
+    this.#logs = accessLogs((file) => resolve(directory, file), systemClock, log)
     this.#plane = dataPlane(this.#registry, {
       clock: systemClock,
       wheel: this.#wheel,
@@ -117,6 +126,7 @@ class ApplianceNode implements Appliance {
       sockets: inheritedSockets(options.env, process.pid),
       files: fileReader(options.file),
       nodeLimit: this.#nodeLimit,
+      logs: this.#logs,
       overrides: this.#overrides,
       secret: randomBytes(32),
       admin: this.#admin,
@@ -133,7 +143,7 @@ class ApplianceNode implements Appliance {
   get open(): number {
     const { listeners, draining } = this.#registry
     return [...listeners.values(), ...draining].reduce(
-      (sum, { balancer }) => sum + balancer.stats().active,
+      (sum, { balancer }) => sum + openOf(balancer),
       0,
     )
   }
@@ -172,6 +182,7 @@ class ApplianceNode implements Appliance {
       await this.#plane.drained()
     })
     this.#deadlines[Symbol.dispose]()
+    await this.#logs[Symbol.asyncDispose]()
     await this.#admin[Symbol.asyncDispose]()
     this.#monitor[Symbol.dispose]()
     this.#wheel[Symbol.dispose]()
@@ -230,6 +241,28 @@ class ApplianceNode implements Appliance {
     return { ok, body: { findings, quarantined, ...done } }
   }
 
+  async explain(question: Question): Promise<Explanation> {
+    const running = this.#running
+    if (running === undefined) {
+      throw new SteelyardError('the node runs no document yet', {
+        code: 'not-running',
+        source: 'client',
+      })
+    }
+    return explainRequest(
+      {
+        by: 'running',
+        desired: running,
+        running: (listener) => {
+          const { balancer } = this.#registry.listeners.get(listenerKey(listener)) ?? {}
+          return balancer !== undefined && 'explain' in balancer ? balancer : undefined
+        },
+        surroundings: (listener) => this.#plane.routesOf(listener),
+      },
+      question,
+    )
+  }
+
   override(poolName: string, member: string, change: MemberOverride): Outcome {
     const pool = this.#pool(poolName)
     const { cutAfterMs, ...edit } = change
@@ -279,6 +312,7 @@ class ApplianceNode implements Appliance {
     const { running, failed } = await apply(steps, this.#running ?? nothing(desired), this.#plane)
     const kept = quarantined.filter((one) => one.kept)
     const touched = new Set([...kept, ...steps].map(objectOf))
+    this.#logs.reopen()
     const stale = refresh(running, touched, this.#plane)
     this.#running = running
     this.#resolution = resolution
@@ -343,6 +377,12 @@ class ApplianceNode implements Appliance {
   #cutAll(): void {
     for (const { balancer } of this.#registry.draining) balancer.cut()
   }
+}
+
+/** Open connections and sessions. */
+function openOf(balancer: RunningListener['balancer']): number {
+  const stats = balancer.stats()
+  return 'connections' in stats ? stats.connections : stats.active
 }
 
 /** The first finding for which a document is refused as a whole, and how many more there are. */

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Pool } from '@steelyard/core'
 import {
+  type AcceptProxyOptions,
   type Acl,
   acl,
   type Listen,
@@ -86,11 +87,7 @@ export function streamOptions(
     whenDown,
     retries: retries.max,
     retryBudget: retries.budget && retryBudget(retries.budget),
-    acceptProxy: proxyProtocol && {
-      from: proxyProtocol.accept.from,
-      untrusted: proxyProtocol.accept.untrusted,
-      versions: proxyProtocol.accept.versions.map(versionOf),
-    },
+    acceptProxy: acceptProxyOf(proxyProtocol),
     bandwidth,
   }
 }
@@ -110,8 +107,22 @@ export function datagramOptions(
   }
 }
 
-function aclOf(access: DesiredListener['acl']): Acl {
+/** Who may come. */
+export function aclOf(access: DesiredListener['acl']): Acl {
   return access === undefined ? () => true : acl(access)
+}
+
+/** Which PROXY headers are taken from clients. */
+export function acceptProxyOf(
+  proxyProtocol: DesiredTcpListener['proxyProtocol'],
+): AcceptProxyOptions | undefined {
+  return (
+    proxyProtocol && {
+      from: proxyProtocol.accept.from,
+      untrusted: proxyProtocol.accept.untrusted,
+      versions: proxyProtocol.accept.versions.map(versionOf),
+    }
+  )
 }
 
 function versionOf(version: 'v1' | 'v2'): 1 | 2 {
@@ -150,7 +161,8 @@ function headerOf({ version, passTlvs, tlsFacts, crc32c, tlvs }: DesiredHeader):
   }
 }
 
-function originateOf(
+/** TLS to members. */
+export function originateOf(
   { ca, serverName, certificate, ciphers, ...plain }: NonNullable<DesiredPool['tls']>,
   files: FileReader,
 ): OriginateOptions {
@@ -194,15 +206,19 @@ function tlsOptions(
   return {
     ...any!,
     routes: table,
-    terminate: contextsOf(listener, surroundings),
+    terminate: tls.mode === 'terminate' ? contextsOf(listener.id, tls, surroundings) : undefined,
   }
 }
 
-function contextsOf(
-  { id, tls }: DesiredTlsListener,
-  { files, secret }: ListenerSurroundings,
-): TlsContexts | undefined {
-  if (tls.mode !== 'terminate') return undefined
+type Termination = Extract<DesiredTlsListener['tls'], { mode: 'terminate' }>
+type Settings = Omit<Termination, 'mode' | 'absentName' | 'encryptedName'>
+
+/** Certificates and settings of a listener that ends TLS. */
+export function contextsOf(
+  id: string,
+  tls: Settings & Partial<Termination>,
+  { files, secret }: Pick<ListenerSurroundings, 'files' | 'secret'>,
+): TlsContexts {
   const { mode: _, absentName: __, encryptedName: ___, ...options } = tls
   const { certificates, ciphers, groups, ticketKeys, clientAuth, ...plain } = options
   const { mode, ca, crl } = clientAuth
@@ -214,11 +230,12 @@ function contextsOf(
     ...plain,
     ...authorities,
     ...revoked,
-    certificates: certificates.map(({ chain, names, default: isDefault, ...pair }) => ({
+    certificates: certificates.map(({ chain, ocsp, names, default: isDefault, ...pair }) => ({
       ...pairOf(pair, files),
       default: isDefault,
       ...(names.length === 0 ? {} : { names }),
       ...(chain === undefined ? {} : { ca: files.read(chain) }),
+      ...(ocsp === undefined ? {} : { ocspResponse: files.bytes(ocsp) }),
     })),
     clientCertificate: mode,
     ticketKeys:

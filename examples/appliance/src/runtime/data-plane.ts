@@ -16,9 +16,27 @@ import {
   type UdpBalancer,
   udpBalancer,
 } from '@steelyard/l4'
+import {
+  type HttpBalancer,
+  type HttpBalancerOptions,
+  httpBalancer,
+  httpMetrics,
+} from '@steelyard/l7'
 import type { AdminDoor } from '../admin/admin-door.ts'
-import type { DesiredAdmin, DesiredListener, DesiredNode, DesiredPool } from '../desired/desired.ts'
+import {
+  type DesiredAdmin,
+  type DesiredHttpListener,
+  type DesiredListener,
+  type DesiredNode,
+  type DesiredPool,
+  isHttp,
+} from '../desired/desired.ts'
+import { borrowedStock } from '../explain/borrowed-stock.ts'
+import { type FilterStock, filterStock } from '../http/filter-stock.ts'
+import type { RouteSurroundings } from '../http/surroundings.ts'
 import { listenerKey } from '../reconcile/plan-listener.ts'
+import type { AccessLogs } from './access-logs.ts'
+import { httpOptions } from './build-http-listener.ts'
 import {
   datagramOptions,
   type ListenerSurroundings,
@@ -27,10 +45,12 @@ import {
 } from './build-listener.ts'
 import { membersOf, policyOf, poolParts } from './build-pool.ts'
 import type { FileReader } from './file-reader.ts'
+import { httpSurroundings } from './http-surroundings.ts'
 import type { InheritedSockets } from './inherited-sockets.ts'
 import type { Overrides } from './overrides.ts'
 import { cutMember, type Registry, type RunningListener, type RunningPool } from './registry.ts'
-import { renamedMetrics } from './renamed-metrics.ts'
+import { type RenamedMetrics, renamedMetrics } from './renamed-metrics.ts'
+import { type RouteTable, routeTable } from './route-table.ts'
 
 /** What everything on the node shares. */
 export interface DataPlaneSurroundings {
@@ -43,6 +63,8 @@ export interface DataPlaneSurroundings {
   readonly sockets: InheritedSockets
   readonly files: FileReader
   readonly nodeLimit: ConnectionLimit
+  /** Where access logs go. */
+  readonly logs: AccessLogs
   readonly overrides: Overrides
   /** Random bytes of this process. */
   readonly secret: Uint8Array
@@ -71,6 +93,8 @@ export interface DataPlane {
    * @param makesWay - another listener needs the place at once.
    */
   stopListener(desired: DesiredListener, makesWay: boolean): Promise<void>
+  /** What the routes of a listener that runs are made with, for looking at them only. */
+  routesOf(listener: DesiredHttpListener): RouteSurroundings
   /** Resolves when nothing drains any more. */
   drained(): Promise<void>
 }
@@ -80,6 +104,7 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
   const { clock, wheel, log, metrics, transport, monitor, sockets, files, nodeLimit, overrides } =
     surroundings
   const stops = new Set<Promise<void>>()
+  const measures = httpMetrics(metrics)
   let nodeDrainMs = 0
 
   const parts: ListenerSurroundings = {
@@ -118,11 +143,51 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
       metrics: own,
       transport,
     }
+    if (isHttp(desired)) return builtHttp(desired, common, own)
     const balancer =
       desired.protocol === 'udp'
         ? udpBalancer({ ...common, ...datagramOptions(desired, parts) })
         : tcpBalancer({ ...common, ...streamOptions(desired, parts), nodeLimit })
     return { desired, balancer, metrics: own }
+  }
+
+  function builtHttp(
+    desired: DesiredHttpListener,
+    common: Pick<HttpBalancerOptions, 'listen'>,
+    own: RenamedMetrics,
+  ): RunningListener {
+    const stock = filterStock()
+    const routes = routeTable(clock)
+    try {
+      const options = httpOptions(desired, routesWith(desired, stock, routes), parts)
+      const balancer = httpBalancer({ ...common, ...present(options), nodeLimit })
+      stock.commit()
+      return { desired, balancer, metrics: own, http: { stock, routes } }
+    } catch (error) {
+      stock.abandon()
+      throw error
+    }
+  }
+
+  function editHttp(to: DesiredHttpListener, { balancer, http }: RunningListener): void {
+    const { stock, routes } = http!
+    try {
+      const options = httpOptions(to, routesWith(to, stock, routes), parts)
+      ;(balancer as HttpBalancer).reconfigure(options)
+    } catch (error) {
+      stock.abandon()
+      throw error
+    }
+    stock.commit()
+  }
+
+  function routesWith(
+    desired: DesiredHttpListener,
+    stock: FilterStock,
+    routes: RouteTable,
+  ): RouteSurroundings {
+    const node = { files, clock, log, logs: surroundings.logs, pool: runningPool }
+    return httpSurroundings(node, desired, stock, [routes, measures])
   }
 
   function drain(listener: RunningListener): void {
@@ -131,6 +196,8 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
       .stop({ drain: listener.desired.drain ?? nodeDrainMs })
       .finally(() => {
         registry.draining.delete(listener)
+        // Twice: nothing was taken, so that nothing is kept.
+        listener.http?.stock.commit()
         stops.delete(stop)
       })
     stops.add(stop)
@@ -197,7 +264,9 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
     editListener(from, to) {
       const listener = runningListener(from)
       const { balancer, metrics: own } = listener
-      if (to.protocol === 'udp') (balancer as UdpBalancer).reconfigure(datagramOptions(to, parts))
+      if (isHttp(to)) editHttp(to, listener)
+      else if (to.protocol === 'udp')
+        (balancer as UdpBalancer).reconfigure(datagramOptions(to, parts))
       else (balancer as TcpBalancer).reconfigure(streamOptions(to, parts))
       own.name = to.id
       registry.listeners.set(listenerKey(to), { ...listener, desired: to })
@@ -211,8 +280,20 @@ export function dataPlane(registry: Registry, surroundings: DataPlaneSurrounding
       else if (makesWay) await balancer.stop({ drain: 0 })
       drain(running)
     },
+    routesOf(listener) {
+      const node = { files, clock, log, logs: surroundings.logs, pool: runningPool }
+      const running = registry.listeners.get(listenerKey(listener))?.http?.stock
+      return httpSurroundings(node, listener, borrowedStock(running), [])
+    },
     async drained() {
       while (stops.size > 0) await Promise.allSettled(stops)
     },
   }
+}
+
+/** Options that are there: a factory takes no `undefined`. */
+function present<Options extends object>(options: Options): Options {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Options
 }

@@ -8,8 +8,10 @@ import type {
   QuarantineReport,
 } from '../admin/status.ts'
 import { bindingText } from '../desired/binding.ts'
-import type { Desired } from '../desired/desired.ts'
+import { type Desired, type DesiredHttpListener, isHttp } from '../desired/desired.ts'
 import { poolNamesOf } from '../desired/normalise.ts'
+import { actionText } from '../http/action-text.ts'
+import { defaultRoute } from '../http/routes.ts'
 import type { Overrides } from './overrides.ts'
 import type { Registry, RunningListener, RunningPool } from './registry.ts'
 
@@ -89,7 +91,7 @@ function inOrder<T>(
 }
 
 function listenerReport(
-  { desired, balancer }: RunningListener,
+  { desired, balancer, http }: RunningListener,
   state: ListenerReport['state'],
 ): { readonly loadBalancer: string; readonly report: ListenerReport } {
   return {
@@ -100,9 +102,36 @@ function listenerReport(
       address: addressText(balancer.address) ?? bindingText(desired.binding),
       pool: poolNamesOf(desired).join(', '),
       state,
-      stats: balancer.stats(),
+      stats: statsOf(balancer),
+      ...(http === undefined || !isHttp(desired)
+        ? {}
+        : { routes: http.routes.report(routesOf(desired)) }),
     },
   }
+}
+
+function statsOf(balancer: RunningListener['balancer']): ListenerReport['stats'] {
+  const stats = balancer.stats()
+  if (!('exchanges' in stats)) return stats
+  const { bytesFromClients, bytesToClients, ...rest } = stats
+  return {
+    ...rest,
+    active: stats.connections,
+    bytesFromClient: bytesFromClients,
+    bytesToClient: bytesToClients,
+  }
+}
+
+/** The routes of a listener and what they do, in the order in which they are written. */
+function routesOf(listener: DesiredHttpListener): { name: string; action: string }[] {
+  return [
+    ...listener.rules.filter(({ enabled }) => enabled),
+    ...listener.policies.filter(({ enabled }) => enabled),
+  ]
+    .map((rule) => ({ name: rule.name, action: actionText(rule) }))
+    .concat(
+      listener.pool === undefined ? [] : [{ name: defaultRoute, action: `→ ${listener.pool}` }],
+    )
 }
 
 function addressText(address: SocketAddress | undefined): string | undefined {

@@ -1,5 +1,5 @@
 import { isSteelyardError } from '@steelyard/core'
-import type { Desired } from '../desired/desired.ts'
+import { type Desired, type DesiredListener, isHttp } from '../desired/desired.ts'
 import { poolNamesOf } from '../desired/normalise.ts'
 import type { FailedStep } from '../reconcile/apply.ts'
 import { editListener } from '../reconcile/plan-listener.ts'
@@ -48,10 +48,15 @@ export function refresh(
     const isConcerned = poolNamesOf(listener).some(
       (name) => touched.has(`pool ${name}`) || pools[name]?.tls !== undefined,
     )
-    if (listener.protocol !== 'tls' && !isConcerned) continue
+    if (listener.protocol !== 'tls' && !isConcerned && !dependsOnFiles(listener)) continue
     attempt(editListener(listener, listener), () => plane.editListener(listener, listener))
   }
   return failed
+}
+
+/** Certificates, pages and secrets may be others while the document is the same. */
+function dependsOnFiles(listener: DesiredListener): boolean {
+  return isHttp(listener) && /"(?:\w*[fF]iles?|cert)":/.test(JSON.stringify(listener))
 }
 
 /** The object that a step is about. */

@@ -1,8 +1,11 @@
 import type { Pool } from '@steelyard/core'
 import type { TcpBalancer, UdpBalancer } from '@steelyard/l4'
+import type { HttpBalancer } from '@steelyard/l7'
 import type { DesiredListener, DesiredPool } from '../desired/desired.ts'
+import type { FilterStock } from '../http/filter-stock.ts'
 import type { PoolParts } from './build-pool.ts'
 import type { RenamedMetrics } from './renamed-metrics.ts'
+import type { RouteTable } from './route-table.ts'
 
 /** A pool at work. */
 export interface RunningPool {
@@ -14,8 +17,10 @@ export interface RunningPool {
 /** A listener at work. */
 export interface RunningListener {
   readonly desired: DesiredListener
-  readonly balancer: TcpBalancer | UdpBalancer
+  readonly balancer: TcpBalancer | UdpBalancer | HttpBalancer
   readonly metrics: RenamedMetrics
+  /** What HTTP listeners have besides. */
+  readonly http?: { readonly stock: FilterStock; readonly routes: RouteTable }
 }
 
 /** Everything that runs. The reconciler is its only writer. */

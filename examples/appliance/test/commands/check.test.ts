@@ -72,7 +72,7 @@ describe('steelyard check', () => {
       summary: {
         node: 'lb-a',
         admin: '127.0.0.1:9901',
-        listeners: { tcp: 1, tls: 0, udp: 0 },
+        listeners: { tcp: 1, tls: 0, udp: 0, http: 0, https: 0, h2c: 0 },
         pools: 1,
         members: 3,
         backups: 1,

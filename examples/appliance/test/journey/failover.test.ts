@@ -1,3 +1,4 @@
+import type { TcpStats } from '@steelyard/l4'
 import { describe, expect, test } from 'vitest'
 import { type Backend, backend } from './backend.ts'
 import { eventually } from './eventually.ts'
@@ -70,8 +71,8 @@ describe('a node with three backends and 200 clients', () => {
     const stats = [before, after].map(({ loadBalancers }) => loadBalancers[0]!.listeners[0]!.stats)
     // Nobody tries the dead one any more, so nothing has to be tried twice.
     expect(stats[1]).toMatchObject({
-      connectFailures: stats[0]!.connectFailures,
-      retries: (stats[0] as { retries: number }).retries,
+      connectFailures: (stats[0] as TcpStats).connectFailures,
+      retries: (stats[0] as TcpStats).retries,
     })
 
     await a.revive()

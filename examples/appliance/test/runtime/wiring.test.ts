@@ -4,7 +4,12 @@ import { healthMonitor } from '@steelyard/health'
 import { connectionLimit, tcpBalancer, udpBalancer } from '@steelyard/l4'
 import { describe, expect, test } from 'vitest'
 import { formatFindings } from '../../src/commands/format-findings.ts'
-import type { Desired, DesiredListener, DesiredPool } from '../../src/desired/desired.ts'
+import {
+  type Desired,
+  type DesiredListener,
+  type DesiredPool,
+  isHttp,
+} from '../../src/desired/desired.ts'
 import { type JsonSchema, jsonOf, variantOf } from '../../src/desired/json-schema.ts'
 import { load } from '../../src/desired/resolve.ts'
 import { healthSchema } from '../../src/desired/schema/health.ts'
@@ -198,7 +203,7 @@ function build(listener: DesiredListener, pools = (name: string) => all.pools[na
   const common = { listen: listenOf(listener, sockets), log: silentLog }
   if (listener.protocol === 'udp') {
     udpBalancer({ ...common, ...datagramOptions(listener, surroundings(pools)) })
-  } else {
+  } else if (!isHttp(listener)) {
     const options = streamOptions(listener, surroundings(pools))
     tcpBalancer({ ...common, ...options, nodeLimit: connectionLimit(0) })
   }
@@ -212,8 +217,9 @@ describe('every option of a document reaches what it is for', () => {
     expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
     for (const listener of Object.values(all.listeners)) {
       const left = absent(jsonOf(listenerSchema), listener)
-      // Written as a place; and a list of revoked certificates would need a file of its own.
-      const known = /^(?:port|listen|ipv6Only|enabled|tls\.clientAuth\.crl)$/
+      // Written as a place; and a list of revoked certificates, or an OCSP response, would need a file of its own.
+      const known =
+        /^(?:tls\.certificates\[\]\.ocsp|port|listen|ipv6Only|enabled|tls\.clientAuth\.crl)$/
       expect(left.filter((path) => !known.test(path))).toEqual([])
     }
     for (const one of Object.values(all.pools)) {
@@ -221,7 +227,8 @@ describe('every option of a document reaches what it is for', () => {
       const left = absent(jsonOf(poolSchema), { ...one, members: Object.values(one.members) })
       expect(
         left.filter(
-          (path) => !/^proxyProtocol\.tlvs\[\]\.(?:text|hex)$|^health\.checks\[\]/.test(path),
+          (path) =>
+            !/^upstream$|^proxyProtocol\.tlvs\[\]\.(?:text|hex)$|^health\.checks\[\]/.test(path),
         ),
       ).toEqual([])
       if (one.health !== undefined && !('checks' in one.health)) {

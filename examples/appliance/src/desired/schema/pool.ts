@@ -14,6 +14,7 @@ import {
 } from './field.ts'
 import { duration, filePath, hexBytes, quorum } from './forms.ts'
 import { healthSchema } from './health.ts'
+import { upstreamSchema } from './http/upstream.ts'
 import { memberSchema } from './member.ts'
 import { outlierSchema } from './outlier.ts'
 import { persistenceSchema } from './persistence.ts'
@@ -254,6 +255,7 @@ export const poolSchema = group(
     ),
     proxyProtocol: optional(proxyProtocol),
     tls: optional(tlsToMembers),
+    upstream: optional(upstreamSchema),
   },
   {
     title: 'Pool',

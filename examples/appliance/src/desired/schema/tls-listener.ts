@@ -94,6 +94,14 @@ const serverCertificate = group(
         examples: ['tls/intermediates.pem'],
       }),
     ),
+    ocsp: optional(
+      filePath({
+        title: 'OCSP response',
+        description:
+          "File with the issuer's OCSP response in DER, stapled for clients that ask for one. Default: none.",
+        examples: ['tls/www.example.com.ocsp'],
+      }),
+    ),
     names: preset(
       [],
       list(
@@ -127,107 +135,112 @@ const serverCertificate = group(
   },
 )
 
+/** What listeners that end TLS have. */
+const terminating = {
+  certificates: preset(
+    [],
+    list(serverCertificate, {
+      title: 'Certificates',
+      description:
+        'Chosen by the name that the client asks for; one serves all other names. Changed files are taken up on reload, and no connection is dropped.',
+      maxItems: 4096,
+      examples: [[{ cert: 'tls/www.example.com.pem', key: 'tls/www.example.com.key' }]],
+    }),
+  ),
+  unknownName: preset(
+    'default',
+    choice(['default', 'reject'], {
+      title: 'Unknown name',
+      description:
+        'Clients that ask for a name that no certificate has: "default" shows them the default certificate, "reject" refuses the handshake.',
+      examples: ['reject'],
+    }),
+  ),
+  ...tlsVersionFields,
+  alpn: preset(
+    [],
+    alpnList('Protocols offered to clients, in order of preference. Empty: none is negotiated.'),
+  ),
+  alpnMismatch: preset(
+    'reject',
+    choice(['reject', 'ignore'], {
+      title: 'ALPN mismatch',
+      description:
+        'A client whose protocols are all unknown here: "reject" it, or "ignore" that and go on without.',
+      examples: ['ignore'],
+    }),
+  ),
+  groups: optional(
+    text({
+      title: 'Groups',
+      description: "Key exchange groups in OpenSSL's notation. Default: those of Node.js.",
+      maxLength: 1024,
+      examples: ['X25519:P-256'],
+    }),
+  ),
+  tickets: preset(
+    true,
+    flag({
+      title: 'Tickets',
+      description: 'Session tickets, so that clients come back with a short handshake.',
+      examples: [false],
+    }),
+  ),
+  ticketKeys: optional(
+    filePath({
+      title: 'Ticket keys',
+      description:
+        "File with 48 secret bytes, the same on all nodes that should accept each other's tickets. Default: random ones.",
+      examples: ['/run/credentials/steelyard/ticket.key'],
+    }),
+  ),
+  sessionTimeout: preset(
+    '5m',
+    duration({
+      title: 'Session timeout',
+      description: 'How long a session may be resumed.',
+      examples: ['1h'],
+    }),
+  ),
+  clientAuth: preset(
+    { mode: 'none' },
+    group(
+      {
+        mode: choice(['none', 'optional', 'required'], {
+          title: 'Mode',
+          description:
+            '"required" refuses clients without a valid certificate, "optional" takes them too, "none" asks for no certificate.',
+          examples: ['required'],
+        }),
+        ca: optional(
+          filePath({
+            title: 'Authorities',
+            description:
+              'PEM file with the authorities that sign client certificates. Default: none, which is right only for the mode "none".',
+            examples: ['tls/clients-ca.pem'],
+          }),
+        ),
+        crl: optional(
+          filePath({
+            title: 'Revoked certificates',
+            description: 'PEM file with revoked certificates of clients. Default: none.',
+            examples: ['tls/clients.crl'],
+          }),
+        ),
+      },
+      {
+        title: 'Client certificates',
+        description: 'Whether clients must show a certificate.',
+        examples: [{ mode: 'required', ca: 'tls/clients-ca.pem' }],
+      },
+    ),
+  ),
+}
+
 const terminate = group(
   {
     mode: kind('terminate', 'TLS ends here.'),
-    certificates: preset(
-      [],
-      list(serverCertificate, {
-        title: 'Certificates',
-        description:
-          'Chosen by the name that the client asks for; one serves all other names. Changed files are taken up on reload, and no connection is dropped.',
-        maxItems: 4096,
-        examples: [[{ cert: 'tls/www.example.com.pem', key: 'tls/www.example.com.key' }]],
-      }),
-    ),
-    unknownName: preset(
-      'default',
-      choice(['default', 'reject'], {
-        title: 'Unknown name',
-        description:
-          'Clients that ask for a name that no certificate has: "default" shows them the default certificate, "reject" refuses the handshake.',
-        examples: ['reject'],
-      }),
-    ),
-    ...tlsVersionFields,
-    alpn: preset(
-      [],
-      alpnList('Protocols offered to clients, in order of preference. Empty: none is negotiated.'),
-    ),
-    alpnMismatch: preset(
-      'reject',
-      choice(['reject', 'ignore'], {
-        title: 'ALPN mismatch',
-        description:
-          'A client whose protocols are all unknown here: "reject" it, or "ignore" that and go on without.',
-        examples: ['ignore'],
-      }),
-    ),
-    groups: optional(
-      text({
-        title: 'Groups',
-        description: "Key exchange groups in OpenSSL's notation. Default: those of Node.js.",
-        maxLength: 1024,
-        examples: ['X25519:P-256'],
-      }),
-    ),
-    tickets: preset(
-      true,
-      flag({
-        title: 'Tickets',
-        description: 'Session tickets, so that clients come back with a short handshake.',
-        examples: [false],
-      }),
-    ),
-    ticketKeys: optional(
-      filePath({
-        title: 'Ticket keys',
-        description:
-          "File with 48 secret bytes, the same on all nodes that should accept each other's tickets. Default: random ones.",
-        examples: ['/run/credentials/steelyard/ticket.key'],
-      }),
-    ),
-    sessionTimeout: preset(
-      '5m',
-      duration({
-        title: 'Session timeout',
-        description: 'How long a session may be resumed.',
-        examples: ['1h'],
-      }),
-    ),
-    clientAuth: preset(
-      { mode: 'none' },
-      group(
-        {
-          mode: choice(['none', 'optional', 'required'], {
-            title: 'Mode',
-            description:
-              '"required" refuses clients without a valid certificate, "optional" takes them too, "none" asks for no certificate.',
-            examples: ['required'],
-          }),
-          ca: optional(
-            filePath({
-              title: 'Authorities',
-              description:
-                'PEM file with the authorities that sign client certificates. Default: none, which is right only for the mode "none".',
-              examples: ['tls/clients-ca.pem'],
-            }),
-          ),
-          crl: optional(
-            filePath({
-              title: 'Revoked certificates',
-              description: 'PEM file with revoked certificates of clients. Default: none.',
-              examples: ['tls/clients.crl'],
-            }),
-          ),
-        },
-        {
-          title: 'Client certificates',
-          description: 'Whether clients must show a certificate.',
-          examples: [{ mode: 'required', ca: 'tls/clients-ca.pem' }],
-        },
-      ),
-    ),
+    ...terminating,
     ...nameRules,
   },
   {
@@ -238,6 +251,35 @@ const terminate = group(
         mode: 'terminate',
         certificates: [{ cert: 'tls/www.example.com.pem', key: 'tls/www.example.com.key' }],
       },
+    ],
+  },
+)
+
+/** TLS of an HTTPS listener. */
+export const httpsTlsSchema = group(
+  {
+    ...terminating,
+    alpn: preset(
+      ['h2', 'http/1.1'],
+      alpnList(
+        'Protocols offered to clients, in order of preference. Without "h2" there is no HTTP/2.',
+      ),
+    ),
+    alpnMismatch: preset(
+      'ignore',
+      choice(['reject', 'ignore'], {
+        title: 'ALPN mismatch',
+        description:
+          'A client whose protocols are all unknown here: "reject" it, or "ignore" that and speak HTTP/1.1.',
+        examples: ['reject'],
+      }),
+    ),
+  },
+  {
+    title: 'TLS',
+    description: 'Certificates and how TLS is spoken with clients.',
+    examples: [
+      { certificates: [{ cert: 'tls/www.example.com.pem', key: 'tls/www.example.com.key' }] },
     ],
   },
 )
