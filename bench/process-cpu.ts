@@ -1,13 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Clock ticks a second of /proc's times on every Linux that Node runs on. */
-const ticksPerSecond = 100
+export const ticksPerSecond = 100
 
 /** CPU seconds, user and system, that a process and its living descendants have used. */
 export function cpuSeconds(pid: number): number {
   let ticks = 0
   for (const member of processTree(pid)) ticks += ticksOf(member)
   return ticks / ticksPerSecond
+}
+
+/** CPU seconds that children of a process have used that have ended. */
+export function endedChildrenSeconds(pid: number): number {
+  const fields = fieldsAfterName(read(`/proc/${pid}/stat`))
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) / ticksPerSecond
 }
 
 /** Resident memory of a process and its descendants, in MiB. */

@@ -1,22 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Daemon, daemon } from '../daemon.ts'
-
-/** What a proxy is told: where to listen, and its one backend. */
-export interface Route {
-  readonly listen: number
-  readonly backend: number
-  /** A folder for its configuration. */
-  readonly folder: string
-  readonly cpu: number
-}
-
-/** A proxy that takes part. */
-export interface Contender {
-  readonly name: string
-  start(route: Route): Promise<Daemon>
-}
+import { daemon } from '../daemon.ts'
+import type { Contender, Route } from '../measure.ts'
 
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 

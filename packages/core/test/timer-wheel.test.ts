@@ -50,6 +50,33 @@ describe('timer wheel', () => {
     expect(fired.filter((name) => name === 'again')).toHaveLength(2)
   })
 
+  it('goes by the time that it is given, as if it had read the clock then', () => {
+    const clock = manualClock()
+    let reads = 0
+    const counted = {
+      now: () => (reads++, clock.now()),
+      wallNow: () => clock.wallNow(),
+      after: (delayMs: number, task: () => void) => clock.after(delayMs, task),
+    }
+    const wheel = timerWheel({ clock: counted, tickMs: 10 })
+    const fired: [string, number][] = []
+    const now = clock.now()
+    wheel.arm(new WheelTimer(() => fired.push(['first', clock.now()])), 100, now)
+    clock.advance(35)
+    const before = reads
+    wheel.arm(new WheelTimer(() => fired.push(['second', clock.now()])), 100, now)
+    expect(reads).toBe(before)
+    wheel.arm(new WheelTimer(() => fired.push(['third', clock.now()])), 100)
+    expect(reads).toBe(before + 1)
+    clock.advance(1000)
+    const third = fired.findIndex(([name]) => name === 'third')
+    expect(fired.map(([name]) => name).sort()).toEqual(['first', 'second', 'third'])
+    expect(fired.filter(([name]) => name !== 'third').every(([, at]) => at === now + 100)).toBe(
+      true,
+    )
+    expect(fired[third]![1]).toBeGreaterThanOrEqual(now + 135)
+  })
+
   it('rests without timers, and catches up after a stall', () => {
     const clock = manualClock()
     const wheel = timerWheel({ clock })

@@ -256,7 +256,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   }
 
   inject(request: InjectedRequest | string): Promise<InjectedResponse> {
-    return inject(request, this, this.#all)
+    return inject(request, this, this.#all, this.#nextConnection++)
   }
 
   explain(request: InjectedRequest | string): readonly RouteTrial[] {

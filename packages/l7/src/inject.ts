@@ -50,8 +50,9 @@ export function inject(
   request: InjectedRequest | string,
   host: ClientHost,
   settings: HttpSettings,
+  id: number,
 ): Promise<InjectedResponse> {
-  const { head, body, connection, signal } = read(request, settings)
+  const { head, body, connection, signal } = read(request, settings, id)
   const { promise, resolve, reject } = Promise.withResolvers<InjectedResponse>()
   const leg = new InjectedLeg(head, body, connection, resolve, reject)
   const leave = (): void => leg.leave()
@@ -66,7 +67,7 @@ export function explain(
   request: InjectedRequest | string,
   settings: HttpSettings,
 ): readonly RouteTrial[] {
-  const { head, connection } = read(request, settings)
+  const { head, connection } = read(request, settings, 0)
   return settings.router.explain(new RequestView(head, connection, settings.forwarding))
 }
 
@@ -80,7 +81,7 @@ interface ReadRequest {
 const encoder = new TextEncoder()
 
 /** Makes a head by the same parser and the same gate as those from the network. */
-function read(request: InjectedRequest | string, settings: HttpSettings): ReadRequest {
+function read(request: InjectedRequest | string, settings: HttpSettings, id: number): ReadRequest {
   const {
     method = 'GET',
     url,
@@ -128,7 +129,7 @@ function read(request: InjectedRequest | string, settings: HttpSettings): ReadRe
     body: bytes,
     signal,
     connection: {
-      id: 0,
+      id,
       client: source,
       peer: source,
       local: localOf(local ?? { address: '127.0.0.1', port: portOf(authority, scheme) }),

@@ -221,6 +221,8 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       !request.keepAlive ||
       (old && length === unknownLength && !noBody) ||
       this.#unreadable ||
+      // What came behind a request for an upgrade was not meant for HTTP (proxies in front may tunnel too early).
+      request.upgrade !== '' ||
       (settings.maxRequests > 0 && this.requests >= settings.maxRequests)
     ) {
       this.#close = true

@@ -13,7 +13,7 @@ export interface ConnectionFacts {
   readonly peer: SocketAddress
   /** Absent when it speaks plainly. */
   readonly tls: TlsFacts | undefined
-  /** The peer is one of `trustedProxies`: what it says about the client is believed. */
+  /** {@link ConnectionFacts.client} is one of `trustedProxies`: what it says about its own client is believed. */
   readonly trusted: boolean
   /** Is the certificate that this client was shown good for the host? Else the answer is 421 (RFC 9110 section 15.5.20). Absent without TLS. */
   readonly covers: ((host: string) => boolean) | undefined

@@ -301,9 +301,12 @@ export class ExchangeRun
       const transformer = filter.requestBody(this)
       if (transformer !== undefined) transformers.push(transformer)
     }
+    // A body is asked for when a member is connected: from then on only what may be sent twice is kept.
+    const { attempts, bodyBytes, nonIdempotent } = plan.retries
+    const repeats = attempts > 0 && (nonIdempotent || isIdempotent(this.request.method))
     this.#body.open({
       maxBody: plan.maxBody,
-      replayBytes: plan.retries.attempts > 0 ? plan.retries.bodyBytes : 0,
+      replayBytes: repeats ? bodyBytes : 0,
       transformers,
       answersContinue: this.#settings.continueBy === 'balancer',
     })

@@ -21,7 +21,11 @@ export interface GateOptions {
    * GitLab's API and package registries. Default `reject`.
    */
   readonly encodedSlash?: 'reject' | 'keep' | 'decode'
-  /** Makes `//` in a path `/`, for matching and for the backend. Default `false`: RFC 3986 tells them apart. */
+  /**
+   * Makes `//` in a path `/`, for matching and for the backend. Default `false`: RFC 3986 tells them apart, and so do
+   * object stores. Servers that merge them themselves, as nginx does, see `/admin` where a rule saw `//admin`: rules by
+   * path in front of those need `true`.
+   */
   readonly mergeSlashes?: boolean
   /**
    * Header fields with `_` in their names, which many servers cannot tell from `-`. Names that would alias a field

@@ -162,7 +162,7 @@ export class WsExchange {
     answer.setTimeout(this.#call.settings.proxyTimeout ?? usualTimeout, () => request.destroy())
     // Read on, so that the client's going is seen; what it sends is for nobody.
     socket.resume()
-    socket.write(headText(answer, this.#call.settings.toProxy, false))
+    socket.write(headText(answer, this.#call.settings.toProxy, false), 'latin1')
     answer.pipe(socket)
   }
 
@@ -193,7 +193,7 @@ export class WsExchange {
     socket.removeListener('end', this.#onClientClose)
     socket.removeListener('close', this.#onClientClose)
     quicken(upstream)
-    socket.write(headText(answer, settings.toProxy, true))
+    socket.write(headText(answer, settings.toProxy, true), 'latin1')
     if (first.length > 0) upstream.unshift(first)
     for (const piece of this.#early) upstream.write(piece)
     this.#endTunnel = joinSockets(socket, upstream, settings.clock, settings.tunnelTimeout, () => {

@@ -299,8 +299,8 @@ export function copyRange(
 ): number {
   const length = end - start
   if (length === from.length) into.set(from, at)
-  // A view for the engine's own copy costs as much as some forty bytes one by one.
-  else if (length > 40) into.set(from.subarray(start, end), at)
+  // A view for the engine's own copy costs as much as some forty bytes one by one; made by `subarray`, a fifth more.
+  else if (length > 40) into.set(new Uint8Array(from.buffer, from.byteOffset + start, length), at)
   else for (let i = 0; i < length; i++) into[at + i] = from[start + i]!
   return at + length
 }

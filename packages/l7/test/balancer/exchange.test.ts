@@ -316,6 +316,26 @@ describe('an exchange over HTTP/1.1', () => {
     expect(r.edge.stats()).toMatchObject({ exchanges: 0, connections: 0 })
   })
 
+  it('ends the connection of an upgrade that got another answer, whatever came behind it', async () => {
+    await using r = await rig()
+    const client = r.client()
+    await r.say(
+      client,
+      get(
+        '/ws',
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ) + get('/hidden'),
+    )
+    const backend = await r.accept()
+    await r.say(backend, ok('plain'))
+    expect(text(client)).toMatch(/Connection: close\r\n\r\nplain$/)
+    expect(text(backend)).not.toContain('/hidden')
+    expect(client.ended).toBe(true)
+  })
+
   it('refuses a 101 without proof', async () => {
     await using r = await rig()
     const client = r.client()

@@ -3,6 +3,7 @@ import { fieldIdOf, fieldNames } from '../../src/wire/field.ts'
 import { defaultHeadLimits } from '../../src/wire/limits.ts'
 import { tokenOctet } from '../../src/wire/octet-class.ts'
 import { RequestParser } from '../../src/wire/request-parser.ts'
+import { bytesOf } from './wire-text.ts'
 
 const colon = 0x3a
 
@@ -21,7 +22,7 @@ describe('names that are known without a look at each byte', () => {
     const start = 'GET / HTTP/1.1\r\n'
     const wrong: string[] = []
     for (const name of fieldNames.slice(1)) {
-      const message = Buffer.from(`${start}${name}: value\r\n\r\n`, 'latin1')
+      const message = bytesOf(`${start}${name}: value\r\n\r\n`)
       for (let i = 0; i < name.length; i++) {
         const at = start.length + i
         for (let byte = 0; byte < 256; byte++) {
@@ -42,7 +43,7 @@ describe('names that are known without a look at each byte', () => {
   it('are found wherever the range ends', () => {
     const parser = new RequestParser(defaultHeadLimits)
     for (const name of fieldNames.slice(1)) {
-      const bytes = new Uint8Array(Buffer.from(`GET / HTTP/1.1\r\n${name}:v\r\n\r\n`, 'latin1'))
+      const bytes = bytesOf(`GET / HTTP/1.1\r\n${name}:v\r\n\r\n`)
       for (let step = 1; step <= bytes.length; step++) {
         expect(read(parser, bytes, step)).toBe(fieldIdOf(name))
       }
@@ -57,7 +58,7 @@ describe('names that are known without a look at each byte', () => {
       for (let byte = 0; byte < 256; byte++) {
         const text = `${start}${'v'.repeat(before)}${String.fromCharCode(byte)}wxyz\r\n\r\n`
         const good = byte === 0x09 || (byte >= 0x20 && byte !== 0x7f)
-        const found = read(parser, new Uint8Array(Buffer.from(text, 'latin1')), text.length)
+        const found = read(parser, bytesOf(text), text.length)
         if (found !== (good ? fieldIdOf('accept') : 'failed')) wrong.push(`${before}: ${byte}`)
       }
     }

@@ -51,6 +51,9 @@ const {
   NGHTTP2_ENHANCE_YOUR_CALM,
 } = constants
 
+/** More than this is no last piece: the client has not taken the response. */
+const lastPiece = 65_536
+
 /** Codes by which a stream ends when its client broke the protocol on it. */
 const violations: ReadonlySet<number> = new Set([
   NGHTTP2_PROTOCOL_ERROR,
@@ -376,8 +379,10 @@ export class H2Leg implements ClientLeg, StreamHooks {
     if (this.#gone) return
     const cut = this.#cut
     this.#gone = true
-    const { rstCode, writableFinished } = this.#stream
-    const clean = cut || (this.#finished && writableFinished && rstCode === NGHTTP2_NO_ERROR)
+    const { rstCode, writableLength } = this.#stream
+    // When both ends come at once, Node tells the close before it tells that the last piece was written.
+    const written = this.#finished && writableLength < lastPiece
+    const clean = cut || (written && rstCode === NGHTTP2_NO_ERROR)
     this.#owner.legLeft(this, clean ? 'no' : violations.has(rstCode) ? 'violation' : 'reset')
     if (!cut) this.#takeEvents()?.clientClosed(this.#goneError(goneText(rstCode)))
   }

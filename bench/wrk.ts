@@ -18,17 +18,14 @@ export interface WrkLoad {
   readonly connections: number
   readonly seconds: number
   readonly headers?: readonly string[]
+  /** A Lua file that makes the requests, and its arguments. */
+  readonly script?: readonly [file: string, ...args: string[]]
   readonly cpu: number
 }
 
 /** Runs wrk with one thread on one CPU. */
-export async function wrk({
-  url,
-  connections,
-  seconds,
-  headers = [],
-  cpu,
-}: WrkLoad): Promise<WrkResult> {
+export async function wrk(load: WrkLoad): Promise<WrkResult> {
+  const { url, connections, seconds, headers = [], script, cpu } = load
   const { stdout } = await run('taskset', [
     '-c',
     String(cpu),
@@ -39,7 +36,9 @@ export async function wrk({
     '--timeout',
     '10s',
     ...headers.flatMap((header) => ['-H', header]),
+    ...(script === undefined ? [] : ['-s', script[0]]),
     url,
+    ...(script === undefined ? [] : ['--', ...script.slice(1)]),
   ])
   const total = /(\d+) requests in ([\d.]+)s, ([\d.]+)([KMGT]?B) read/.exec(stdout)
   if (total === null) throw new Error(`wrk said something unexpected:\n${stdout}`)

@@ -1,0 +1,4 @@
+import { createProxyServer } from '@steelyard/l7/http-proxy'
+import { serveBy } from './http-proxy-server.ts'
+
+serveBy((options) => createProxyServer(options))
