@@ -150,19 +150,17 @@ suiteWith('200 clients on kept connections', ['openssl'], () => {
     expect(load.ends).toMatchObject({ reset: 0, 'in answer': 0 })
     expect(told + idle).toBe(gets + posts)
     const unanswered = load.failures.slice(ofKills)
-    // Requests that crossed the end of an idle connection: nothing was said, and no member has heard of them.
-    expect(unanswered.filter(({ stale }) => !stale)).toEqual([])
-    expect(unanswered.length).toBeLessThanOrEqual(idle)
+    // Idle connections get a last moment, so that no request crosses their end.
+    expect(unanswered).toEqual([])
 
     // 4. What members say of it.
     const heard = (await Promise.all(members.map((one) => one.posted()))).flat()
     expect(new Set(heard).size).toBe(heard.length)
     const known = new Set(heard)
     expect([...load.posted].filter((id) => !known.has(id))).toEqual([])
-    for (const { id } of unanswered) expect(known.has(id)).toBe(false)
     expect(known.size).toBeLessThanOrEqual(load.posted.size + ofKills)
     process.stdout.write(
-      `${load.answered} answers, ${ofKills} POSTs cut with their member, at the end ${told} told, ${idle} idle, ${unanswered.length} unanswered\n`,
+      `${load.answered} answers, ${ofKills} POSTs cut with their member, at the end ${told} told, ${idle} idle\n`,
     )
   })
 })

@@ -71,7 +71,10 @@ export interface HttpBalancerOptions {
   readonly limits?: HttpLimits
   /** Connections of the whole node, shared by listeners. Default: none. */
   readonly nodeLimit?: ConnectionLimit
-  /** Retries as a share of the traffic. Default: 20 percent, with a floor of 3 in 10 seconds. */
+  /**
+   * Retries as a share of the traffic, so that a failing pool sees little more load. Walking on from a member that could
+   * not be reached is free. Default: 20 percent, with a floor of 3 in 10 seconds.
+   */
   readonly retryBudget?: RetryBudget
   readonly errorPages?: ErrorPages
   /** Who answers `Expect: 100-continue`. `balancer`: we do, as soon as a member is connected. `backend`: it is passed on. Default `balancer`. */

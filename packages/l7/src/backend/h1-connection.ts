@@ -496,6 +496,7 @@ export class H1Connection implements StreamHandler, BackendLeg, ResponseListener
       source,
       phase: this.#phase(),
       replayable: replayable || !this.#writer.sent,
+      untouched: !this.#writer.sent,
       ...(cause === undefined ? {} : { cause }),
     })
     this.#drop('failed')

@@ -34,6 +34,8 @@ const input = {
 } as const
 
 /** How long what a client still sends is read after our FIN, in milliseconds. */
+/** Longer than a request is on its way. */
+const lastCallMs = 500
 const lingerMs = 2000
 const empty = new Uint8Array(0)
 
@@ -111,13 +113,13 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
     this.#proceed()
   }
 
-  /** No more requests: ends now when idle, else after the response. */
+  /**
+   * No more requests: ends after the response. A client that is idle gets a last moment, in which a request that is on
+   * its way already is answered, with `Connection: close`.
+   */
   drain(): void {
-    if (this.#over) return
-    if (this.#events === undefined && this.#input === input.head) {
-      // Somebody in the middle of a head gets its answer, with `Connection: close`.
-      if (this.#parser.state === 'idle') this.#endGently()
-    }
+    if (this.#over || this.#events !== undefined || this.#input !== input.head) return
+    if (this.#parser.state === 'idle') this.#arm(lastCallMs)
   }
 
   /** Ends the connection at once, whatever is under way. */
@@ -587,6 +589,7 @@ export class H1Connection implements StreamHandler, ClientLeg, ChunkSink {
       if (left > 0) return this.#arm(left)
       return this.#refuse(headTimeout, undefined)
     }
+    if (this.#host.draining) return this.#endGently()
     const limit = this.requests === 0 ? settings.headTimeoutMs : settings.keepAliveMs
     const left = this.#idleSince + limit - clock.now()
     if (limit === 0) return

@@ -52,6 +52,8 @@ export interface ExchangeErrorInit {
   readonly phase: ExchangePhase
   /** The backend surely did nothing with the request, or the connection was reused and nothing came back. */
   readonly replayable?: boolean
+  /** The backend surely did nothing with the request, and said so or was never told: whatever the method, it may be sent again. */
+  readonly untouched?: boolean
   readonly cause?: unknown
 }
 
@@ -60,9 +62,11 @@ export class ExchangeError extends SteelyardError<ExchangeErrorCode> {
   readonly phase: ExchangePhase
   /** See {@link ExchangeErrorInit.replayable}. */
   readonly replayable: boolean
+  /** See {@link ExchangeErrorInit.untouched}. */
+  readonly untouched: boolean
 
   constructor(message: string, init: ExchangeErrorInit) {
-    const { code, source, replayable = false, cause } = init
+    const { code, source, untouched = false, replayable = untouched, cause } = init
     super(message, {
       code,
       source,
@@ -71,5 +75,6 @@ export class ExchangeError extends SteelyardError<ExchangeErrorCode> {
     })
     this.phase = init.phase
     this.replayable = replayable
+    this.untouched = untouched
   }
 }

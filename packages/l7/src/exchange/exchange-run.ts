@@ -87,6 +87,8 @@ export class ExchangeRun
   #failure: ExchangeError | undefined = undefined
   /** An idle connection was closed at the very moment that the request went out on it. */
   #raced = false
+  /** Attempts that failed so: they do not count against the retries. */
+  #stale = 0
   /** The member has asked for the body. */
   #continued = false
   #tunnel: Tunnel | undefined = undefined
@@ -301,12 +303,11 @@ export class ExchangeRun
       const transformer = filter.requestBody(this)
       if (transformer !== undefined) transformers.push(transformer)
     }
-    // A body is asked for when a member is connected: from then on only what may be sent twice is kept.
     const { attempts, bodyBytes, nonIdempotent } = plan.retries
-    const repeats = attempts > 0 && (nonIdempotent || isIdempotent(this.request.method))
     this.#body.open({
       maxBody: plan.maxBody,
-      replayBytes: repeats ? bodyBytes : 0,
+      replayBytes: attempts > 0 ? bodyBytes : 0,
+      repeats: nonIdempotent || isIdempotent(this.request.method),
       transformers,
       answersContinue: this.#settings.continueBy === 'balancer',
     })
@@ -619,7 +620,9 @@ export class ExchangeRun
 
   attemptFailed(attempt: Attempt, error: ExchangeError): void {
     if (this.#over || attempt.over) return
-    if (error.source === 'backend') this.#blame(attempt, error)
+    const sent = attempt.leg !== undefined && !error.untouched
+    if (error.source === 'backend' && (sent || attempt.leg === undefined))
+      this.#blame(attempt, error)
     if (attempt.over) return
     if (this.#tunnel !== undefined) return this.#tunnel.failed(error)
     if (this.#rival !== undefined) {
@@ -629,14 +632,14 @@ export class ExchangeRun
     if (this.#response.begun || this.#response.thinking) return this.#end(error)
     this.#failure = error
     const { retries } = this.#plan!
-    const unsent = attempt.leg === undefined
-    const wanted = unsent
+    const wanted = !sent
       ? retries.onConnect
       : error.code === 'first-byte-timeout'
         ? retries.onTimeout
         : retries.onReset && error.source === 'backend' && error.code !== 'bad-response'
-    const stale = error.replayable && attempt.leg?.reused === true
-    if (wanted && this.#mayTryAgain(!unsent, stale)) {
+    // Nobody's fault: a connection that was closed, or shut to more requests, in the same moment.
+    const stale = attempt.leg !== undefined && error.replayable && (attempt.leg.reused || !sent)
+    if (wanted && this.#mayTryAgain(sent, stale)) {
       if (stale) this.#raced = true
       return this.#tryAgain(attempt, false, stale)
     }
@@ -703,9 +706,12 @@ export class ExchangeRun
    */
   #mayTryAgain(sent: boolean, stale: boolean): boolean {
     const { retries } = this.#plan!
-    if (this.attempts > retries.attempts || !this.#body.repeatable) return false
+    if (retries.attempts === 0 || !this.#body.repeatable) return false
+    if (stale && this.#stale < mostStale) this.#stale += 1
+    else if (this.attempts - this.#stale > retries.attempts) return false
     if (sent && !retries.nonIdempotent && !isIdempotent(this.request.method)) return false
-    return stale || this.#host.retryBudget?.tryRetry() !== false
+    // The budget is there to spare members work; one that could not be reached had none.
+    return stale || !sent || this.#host.retryBudget?.tryRetry() !== false
   }
 
   #tryAgain(attempt: Attempt, byStatus: boolean, sameMember: boolean): void {
@@ -1048,6 +1054,9 @@ export class ExchangeRun
     this.leg.release(this.#chain.size > 0 || record !== undefined)
   }
 }
+
+/** Attempts that may end by a connection's being closed at the same moment. */
+const mostStale = 3
 
 const noAnswer: Reply = Object.freeze({ status: 404, reason: 'no-answer' })
 

@@ -26,6 +26,11 @@ export interface RequestRelayInit {
   readonly maxBody: number
   /** Bytes kept for another attempt; 0 for none. */
   readonly replayBytes: number
+  /**
+   * Any failure may lead to another attempt. Without it only a member that says it did nothing does, which HTTP/2 alone
+   * can say once it has a part of the body.
+   */
+  readonly repeats: boolean
   readonly transformers: readonly BodyTransformer[]
   /** Who waits for 100 Continue gets it from us. */
   readonly answersContinue: boolean
@@ -114,7 +119,8 @@ export class RequestRelay implements PipeEnd {
     this.#sent = false
     if (this.#replay !== undefined) for (const piece of this.#replay.pieces) target.sendBody(piece)
     if (this.#target !== target) return
-    if (this.#init?.replayBytes === 0) this.#replay?.spill()
+    const { replayBytes = 0, repeats = true } = this.#init ?? {}
+    if (replayBytes === 0 || !(repeats || target.shared)) this.#replay?.spill()
     if (this.#through) return this.#finish()
     if (this.#init?.answersContinue === true) this.#leg.sendContinue()
     this.drained()

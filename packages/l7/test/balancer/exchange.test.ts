@@ -269,6 +269,8 @@ describe('an exchange over HTTP/1.1', () => {
     await r.say(busy, get('/2'))
     const stopped = r.edge.stop({ drain: '5s' })
     await r.network.settle()
+    expect(idle.ended).toBe(false)
+    await r.pass(600)
     expect(idle.ended).toBe(true)
     expect(busy.ended).toBe(false)
     idle.end()

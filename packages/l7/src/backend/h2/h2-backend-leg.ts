@@ -73,6 +73,8 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
   #waiting = false
   #ownTrailers: Head | undefined = undefined
   // The response.
+  /** The member has said that it did nothing with the request. */
+  #untouched = false
   #responded = false
   #declared: BodyLength = unknownLength
   /** A response without a body by its kind, though its stream may not have ended yet. */
@@ -297,17 +299,19 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
     if (this.#over || this.#responseDone) return
     const { lost, lastStreamId } = this.#owner
     const { id } = stream
-    const undone =
-      id === undefined ||
-      rstCode === NGHTTP2_REFUSED_STREAM ||
-      (lastStreamId >= 0 && id > lastStreamId) ||
-      (lost && this.reused && !this.#responded)
+    // RFC 9113 sections 6.8 and 8.7: the member says that it did nothing with it.
+    this.#untouched =
+      !this.#responded &&
+      (id === undefined ||
+        rstCode === NGHTTP2_REFUSED_STREAM ||
+        (lastStreamId >= 0 && id > lastStreamId))
+    const undone = this.#untouched || (lost && this.reused && !this.#responded)
     const how = lost
       ? 'its connection was closed'
       : rstCode === NGHTTP2_NO_ERROR
         ? 'it ended the stream in the middle'
         : `it reset the stream with code ${rstCode}`
-    this.#fail(lost ? 'backend-closed' : 'backend-reset', how, undone && !this.#responded)
+    this.#fail(lost ? 'backend-closed' : 'backend-reset', how, undone)
   }
 
   /** Somebody who was told of something has thrown. */
@@ -401,6 +405,7 @@ export class H2BackendLeg implements BackendLeg, StreamHooks {
       source: code === 'bad-request' ? 'client' : 'backend',
       phase: this.#tunnel ? 'tunnel' : this.#responded ? 'response-body' : 'response-head',
       replayable,
+      untouched: this.#untouched,
       ...(cause === undefined ? {} : { cause }),
     })
   }
