@@ -32,6 +32,7 @@ import { H1Connection } from './client/h1-connection.ts'
 import type { H1Host, H1Settings } from './client/h1-options.ts'
 import { type H2Server, h2Server } from './client/h2/h2-server.ts'
 import type { ResponseWriter } from './client/response-writer.ts'
+import { Crowd } from './crowd.ts'
 import type { ConnectionFacts } from './exchange/connection-facts.ts'
 import type { ExchangeError } from './exchange/exchange-error.ts'
 import type { ExchangeHost, ExchangeSettings } from './exchange/exchange-host.ts'
@@ -125,7 +126,7 @@ class RoutingBalancer implements HttpBalancer, ExchangeHost, ClientHost, H1Host,
   readonly #ownBudget: RetryBudget
   readonly #arrivals = new Set<Arrival>()
   readonly #connections = new Set<H1Connection>()
-  readonly #runs = new Set<ExchangeRun>()
+  readonly #runs = new Crowd<ExchangeRun>()
   #h2: { readonly settings: HttpSettings; readonly server: H2Server }[] = []
   #uses: Disposable[] = []
   #nextConnection = 1

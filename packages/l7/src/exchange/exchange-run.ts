@@ -54,6 +54,8 @@ export class ExchangeRun
   readonly connection: ConnectionFacts
   readonly startedAt: number
   context: unknown = undefined
+  /** Where it stands among the exchanges of its balancer. */
+  place = -1
   attempts = 0
   status = 0
 
