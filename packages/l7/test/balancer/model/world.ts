@@ -164,12 +164,12 @@ export class World {
 
   async begin(): Promise<void> {
     this.#edge = httpBalancer({
+      ...this.#options(0),
       listen: '10.0.0.1:80',
       transport: this.network.transport,
       clock: this.clock,
       random: () => 0.5,
       onExchange: (record) => this.records.push(record),
-      ...this.#options(0),
     })
     await this.#edge.start()
   }
