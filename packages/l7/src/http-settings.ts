@@ -27,6 +27,7 @@ import { forwardingSettings } from './gate/forwarding-options.ts'
 import { gateSettings } from './gate/gate-options.ts'
 import { choiceOption, countOption } from './gate/option-choice.ts'
 import type { HttpBalancerOptions, HttpLimits } from './http-options.ts'
+import type { Match, Route } from './routing/route.ts'
 import { router } from './routing/router.ts'
 import { isToken } from './wire/checked-field.ts'
 import { defaultHeadLimits, type HeadLimits } from './wire/limits.ts'
@@ -111,7 +112,7 @@ export function httpSettings(
       ['balancer', 'backend'],
       'continueBy',
     ),
-    gate: gateSettings(options.gate ?? {}, 'gate'),
+    gate: gateSettings(options.gate ?? {}, 'gate', hostNames(options.routes)),
     limits: headLimits(limits),
     headTimeoutMs: timeouts.head,
     keepAliveMs: timeouts.keepAlive,
@@ -157,6 +158,18 @@ function headLimits(limits: HttpLimits): HeadLimits {
     maxLine: size('line', defaultHeadLimits.maxLine),
     maxLines: countOption(limits.lines ?? defaultHeadLimits.maxLines, 1, 10_000, 'limits.lines'),
   }
+}
+
+/** Host names that the routes tell apart. */
+function hostNames(routes: readonly Route[]): number {
+  const namesIn = (match: Match): number => {
+    if (typeof match === 'function') return 0
+    if (match.kind === 'host') return match.names.length
+    if (match.kind === 'not') return namesIn(match.of)
+    if (match.kind !== 'all' && match.kind !== 'any') return 0
+    return match.of.reduce((sum, part) => sum + namesIn(part), 0)
+  }
+  return routes.reduce((sum, { match }) => sum + namesIn(match), 0)
 }
 
 /** TLS with what we speak on top of it, unless the options say it. */

@@ -71,9 +71,14 @@ export interface GateSettings extends PathPolicy {
 /**
  * Reads {@link GateOptions}.
  *
+ * @param hostNames - how many are served, about: so many are remembered as they came.
  * @throws `invalid-option` with the path of the field.
  */
-export function gateSettings(options: GateOptions = {}, path = 'gate'): GateSettings {
+export function gateSettings(
+  options: GateOptions = {},
+  path = 'gate',
+  hostNames = 0,
+): GateSettings {
   const given = objectOption(options, path)
   const { upgrades = ['websocket'] } = given
   listOption(upgrades, `${path}.upgrades`).forEach((name, index) => {
@@ -108,9 +113,16 @@ export function gateSettings(options: GateOptions = {}, path = 'gate'): GateSett
     ),
     maxPathLength: pathLimit(given.maxPathLength ?? '8KiB', `${path}.maxPathLength`),
     upgrades: Object.freeze([...upgrades]),
-    authorities: new Recent<Authority>(64),
+    authorities: new Recent<Authority>(64, placesFor(hostNames)),
     targets: new Recent<PathAndQuery>(128),
   })
+}
+
+/** Four for each name, so that few fall on the same one: a power of two, at most 4 MiB of 64 bytes each. */
+function placesFor(hostNames: number): number {
+  let places = 256
+  while (places < hostNames * 4 && places < 65_536) places *= 2
+  return places
 }
 
 function pathLimit(value: Size, path: string): number {

@@ -107,3 +107,19 @@ hostileOptionsSuite([
     call: (options: ForwardingOptions) => forwardingSettings(options),
   },
 ])
+
+describe('the hosts that are remembered', () => {
+  it('are about as many as are served', () => {
+    const names = Array.from({ length: 10_000 }, (_, i) =>
+      Uint8Array.from(`site-${i}.example.com`, (char) => char.charCodeAt(0)),
+    )
+    const remembered = (hostNames: number): number => {
+      const { authorities } = gateSettings({}, 'gate', hostNames)
+      const value = { host: 'x', port: 0, authority: 'x' } as never
+      for (const name of names) authorities.keep(name, 0, name.length, value)
+      return names.filter((name) => authorities.find(name, 0, name.length) !== undefined).length
+    }
+    expect(remembered(0)).toBeLessThan(300)
+    expect(remembered(10_000)).toBeGreaterThan(8000)
+  })
+})
