@@ -58,9 +58,13 @@ export function linesFor(
   request: RequestHead,
   settings: ForwardingSettings,
 ): Head {
-  const { authority, version } = request
+  const { version } = request
+  const { xHost, rfc7239 } = settings
+  // A client may ask for one host after the other: only what tells the host is then made anew.
+  const authority = !connection.trusted && (xHost || rfc7239) ? request.authority : ''
   if (lines.authority === authority && lines.version === version) return lines.all
-  const all = new Head(512, 8)
+  const all = lines.all === none ? new Head(512, 8) : lines.all
+  all.reset()
   all.append(lines.fixed)
   if (!connection.trusted) {
     if (settings.xHost && authority !== '') all.add('X-Forwarded-Host', authority)
